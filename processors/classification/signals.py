@@ -1,0 +1,114 @@
+"""Signals and conversions: which events fire a rule, and which conversions an event is.
+
+The cost of an event that matches nothing does not grow with the definitions: conversions and signals are looked up by event name,
+and what an event must carry is decided in ingest on the event alone, before it is sent on.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from processors.classification.predicates import Memory, Orderings, Predicate, TypeOf, Values, always, compile_condition
+from schemas.definitions import AllOf, AnyOf, Condition, Conversion, FieldTest, Happened, Not, Signal
+from schemas.facts import Fact
+
+Fires = Callable[[Fact, Values, Memory], bool]
+
+
+def conditions_in(condition: Condition | None) -> Iterable[FieldTest | Happened]:
+    """The leaves of a condition."""
+    match condition:
+        case None:
+            return
+        case FieldTest() | Happened():
+            yield condition
+        case Not(part=part):
+            yield from conditions_in(part)
+        case AllOf(parts=parts) | AnyOf(parts=parts):
+            for part in parts:
+                yield from conditions_in(part)
+
+
+def fields_in(condition: Condition | None) -> tuple[str, ...]:
+    """The fields or event paths a condition reads, in the order they are written."""
+    return tuple(dict.fromkeys(leaf.field for leaf in conditions_in(condition) if isinstance(leaf, FieldTest)))
+
+
+def conversions_in(condition: Condition | None) -> tuple[str, ...]:
+    """The conversions a condition asks for with `happened`."""
+    return tuple(name for leaf in conditions_in(condition) if isinstance(leaf, Happened) for name in leaf.conversions)
+
+
+class _EventSignal(NamedTuple):
+    names: frozenset[str]
+    where: Predicate
+    condition: Predicate
+
+    def fires(self, fact: Fact, values: Values, memory: Memory) -> bool:
+        return fact.name in self.names and self.where(fact.values, memory) and self.condition(values, memory)
+
+
+def compile_signal(signal: Signal, orderings: Orderings, type_of: TypeOf) -> Fires:
+    """Whether an event fires a signal, given the state at its instant."""
+    where = compile_condition(signal.where, orderings, lambda _: None)
+    condition = compile_condition(signal.condition, orderings, type_of)
+    return _EventSignal(frozenset(signal.events), where, condition).fires
+
+
+class _Conversion(NamedTuple):
+    name: str
+    exclusive: str | None
+    once: bool
+    signals: Sequence[Fires]
+
+
+class Classifier:
+    """The conversions of one funnel: which of them an event is, and whether each is counted or a repeat (rules 1 to 3)."""
+
+    def __init__(self, conversions: Sequence[Conversion], orderings: Orderings, type_of: TypeOf) -> None:
+        self._by_event: dict[str, list[_Conversion]] = {}
+        for conversion in conversions:
+            by_name: dict[str, list[Fires]] = {}
+            for signal in conversion.when:
+                for event in signal.events:
+                    by_name.setdefault(event, []).append(compile_signal(signal, orderings, type_of))
+            once = conversion.count.method == "once_per_lead"
+            for event, signals in by_name.items():
+                entry = _Conversion(conversion.name, conversion.exclusive, once, signals)
+                self._by_event.setdefault(event, []).append(entry)
+
+    def __call__(self, fact: Fact, values: Values, memory: Memory) -> list[tuple[str, bool]]:
+        """The conversions that this event is, in file order, each with whether it counts.
+
+        Of an exclusive group only the first match in file order is one (rule 2). The memory keeps the instant of the last counted
+        match of each conversion.
+        """
+        found: list[tuple[str, bool]] = []
+        taken: set[str] = set()
+        for conversion in self._by_event.get(fact.name, ()):
+            if conversion.exclusive in taken or not any(fires(fact, values, memory) for fires in conversion.signals):
+                continue
+            if conversion.exclusive is not None:
+                taken.add(conversion.exclusive)
+            counted = not (conversion.once and conversion.name in memory)
+            if counted:
+                memory[conversion.name] = fact.occurred_at
+            found.append((conversion.name, counted))
+        return found
+
+
+class EventUse:
+    """What definitions want of one event name: the paths they read, and whether an event with these values can matter."""
+
+    __slots__ = ("_wheres", "paths")
+
+    def __init__(self, signals: Iterable[Signal], orderings: Iterable[Orderings]) -> None:
+        self._wheres: list[Predicate] = []
+        paths: dict[str, None] = {}
+        for signal, known in zip(signals, orderings, strict=True):
+            self._wheres.append(compile_condition(signal.where, known, lambda _: None))
+            paths.update(dict.fromkeys(fields_in(signal.where)))
+        self.paths = tuple((path, tuple(path.split(".")[1:])) for path in paths)
+
+    def wants(self, values: Values) -> bool:
+        """Whether any signal of this event name passes on the event alone; if none does the event is dropped in ingest."""
+        return any(where is always or where(values, {}) for where in self._wheres)

@@ -1,0 +1,1 @@
+"""Identity: which entity a record is about."""

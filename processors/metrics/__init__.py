@@ -1,0 +1,1 @@
+"""Metrics: numbers read from what was published."""

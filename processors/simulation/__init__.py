@@ -1,0 +1,1 @@
+"""Simulation: the same topology without Kafka, driven deterministically."""

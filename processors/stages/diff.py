@@ -1,0 +1,123 @@
+"""From what was published and what the timeline is now to what must be published (invariant 3).
+
+A publication is identified by what caused it, never by the lead's id or by arrival: the same history gives the same identities, so
+a second delivery, a replay or a merge announces nothing twice.
+"""
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from processors.stages.timeline import Match, Move
+
+Operation = Literal["announce", "amend", "retract"]
+
+
+class Identity(NamedTuple):
+    """What makes a publication the same one: funnel, version, what it is, and the fact that caused it.
+
+    `what` is `advance:sql` (kind and target) for a transition, `=demo_request` for a conversion.
+    """
+
+    funnel: str
+    version: int
+    what: str
+    cause: bytes
+
+
+class Publication(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """What is known of one published transition or conversion: the token that stands in the row of its causing fact.
+
+    Attributes:
+        funnel: Of the funnel.
+        version: Of the funnel's definition.
+        what: See `Identity`.
+        revision: Of the last published operation, from 1.
+        live: False once retracted; the token stays, so that a later announcement goes on counting revisions.
+        move: The transition's content, or
+        match: the conversion's.
+    """
+
+    funnel: str
+    version: int
+    what: str
+    revision: int
+    live: bool
+    move: Move | None = None
+    match: Match | None = None
+
+    @property
+    def content(self) -> Move | Match:
+        """The published content, whichever it is."""
+        content = self.move or self.match
+        assert content is not None
+        return content
+
+
+class Change(NamedTuple):
+    """One operation to publish; the publication is what stands after it."""
+
+    operation: Operation
+    identity: Identity
+    publication: Publication
+
+
+def identity_of(content: Move | Match, funnel: str, version: int) -> Identity:
+    """The identity of a move or match of this funnel version."""
+    if isinstance(content, Match):
+        return Identity(funnel, version, f"={content.name}", content.fact)
+    target = content.target.name if content.target is not None else ""
+    notice = f"{content.flags[0]}:" if content.kind == "notice" else ""
+    return Identity(funnel, version, f"{content.kind}:{notice}{target}", content.facts[0])
+
+
+def publication_id(identity: Identity, grain: str, deal: str = "") -> str:
+    """The deterministic transition or conversion id: 32 hexadecimal digits."""
+    text = "\0".join((identity.funnel, str(identity.version), grain, deal, identity.what))
+    return blake2b(text.encode() + b"\0" + identity.cause, digest_size=16).hexdigest()
+
+
+def announce(content: Move | Match, funnel: str, version: int, known: Publication | None = None) -> Change:
+    """The change that announces (or, where `known` is live, amends) a publication."""
+    identity = identity_of(content, funnel, version)
+    operation: Operation = "amend" if known is not None and known.live else "announce"
+    publication = Publication(
+        funnel=funnel,
+        version=version,
+        what=identity.what,
+        revision=known.revision + 1 if known is not None else 1,
+        live=True,
+        move=content if isinstance(content, Move) else None,
+        match=content if isinstance(content, Match) else None,
+    )
+    return Change(operation, identity, publication)
+
+
+def diff(published: Mapping[Identity, Publication], now: Iterable[tuple[Move | Match, str, int]]) -> list[Change]:
+    """What turns the published state into the present timeline.
+
+    Args:
+        published: Everything published of the funnel in the compared stretch of history, retracted ones included.
+        now: The contents that should stand, each with its funnel and version, in timeline order.
+
+    Returns:
+        Retractions first, in the order of their effective times, then announcements and amendments in timeline order.
+    """
+    changes: list[Change] = []
+    standing: set[Identity] = set()
+    for content, funnel, version in now:
+        identity = identity_of(content, funnel, version)
+        standing.add(identity)
+        known = published.get(identity)
+        if known is None or not known.live or known.content != content:
+            changes.append(announce(content, funnel, version, known))
+    gone = [(identity, known) for identity, known in published.items() if known.live and identity not in standing]
+    gone.sort(key=lambda pair: (pair[1].content.effective_at, pair[0]))
+    return [_retract(identity, known) for identity, known in gone] + changes
+
+
+def _retract(identity: Identity, known: Publication) -> Change:
+    after = msgspec.structs.replace(known, revision=known.revision + 1, live=False)
+    return Change("retract", identity, after)

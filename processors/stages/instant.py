@@ -1,0 +1,346 @@
+"""One instant of one subject in one funnel: the evaluation rule of the definitions language, step by step.
+
+All facts of an instant are applied before any rule is judged, so records that share a time mean the same in every order. The order
+of the steps in `evaluate` is the rule itself: values, conversions, re-entry, latches, what holds, the outcome, the move.
+"""
+
+from collections.abc import Sequence
+
+from processors.stages.rules import OutcomeRule, Rule, StageRule, Version
+from processors.stages.timeline import FunnelState, Match, Move, MoveKind, Point, Visits
+from schemas.facts import Fact, Value
+
+KeyedFact = tuple[bytes, Fact]
+"""A fact with its key (`schemas.facts.fact_key`), so that evidence can name it without holding it."""
+
+SKIP = "policy_violation:skip"
+BACKWARD = "policy_violation:backward"
+LAPSED = "criteria_lapsed"
+
+
+def in_order(keyed: KeyedFact) -> tuple[int, int, str, str]:
+    """Sort key of a subject's facts: event time, then the payload's own order, then id (rule 18)."""
+    fact = keyed[1]
+    return fact.occurred_at, fact.source_order, fact.id, fact.source
+
+
+def evaluate(
+    state: FunnelState, instant: int, facts: Sequence[KeyedFact], version: Version
+) -> tuple[Sequence[Move], Sequence[Match]]:
+    """Advance `state` (in place) over all facts of one instant.
+
+    Args:
+        state: The state after the previous instant; it is consumed.
+        instant: The instant, in microseconds.
+        facts: All facts of this instant, sorted by `in_order`.
+        version: The version in force at this instant.
+
+    Returns:
+        The moves in the order they happen, and the conversions in the order of their facts.
+    """
+    _apply(state, facts, version)
+    if instant < version.effective_from:
+        return (), ()
+    evaluation = _Evaluation(state, instant, facts, version)
+    evaluation.match()
+    fired = evaluation.fired()
+    evaluation.reenter(fired)
+    evaluation.latch(fired)
+    evaluation.settle(evaluation.standing(), evaluation.outcome())
+    evaluation.notice()
+    return evaluation.moves, evaluation.conversions()
+
+
+def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
+    for _, fact in facts:
+        if fact.kind == "change":
+            for field, value in fact.values.items():
+                order = version.authority.get(field)
+                if order is None:
+                    state.values[field] = value
+                else:
+                    state.values[f"{field}@{fact.source}"] = value
+                    state.values[field] = _authoritative(state.values, field, order)
+        elif fact.kind == "delete":
+            state.deleted = True
+        elif fact.kind == "restore":
+            state.deleted = False
+
+
+def _authoritative(values: dict[str, Value], field: str, order: tuple[str, ...]) -> Value:
+    said = (values.get(f"{field}@{source}") for source in order)
+    return next((value for value in said if value not in (None, "")), None)
+
+
+class _Evaluation:
+    """The judgement of one instant: what matched and fired, what holds, and the moves that follow."""
+
+    __slots__ = ("_back", "_lapsed", "_matched", "_moved_by", "facts", "instant", "moves", "state", "version")
+
+    def __init__(self, state: FunnelState, instant: int, facts: Sequence[KeyedFact], version: Version) -> None:
+        self.state = state
+        self.instant = instant
+        self.facts = facts
+        self.version = version
+        self.moves: list[Move] = []
+        self._matched: list[tuple[bytes, Fact, str, bool]] = []
+        self._moved_by: set[tuple[bytes, str]] = set()
+        self._lapsed: list[StageRule] = []
+        self._back = False
+
+    # --- what happened ---------------------------------------------------------------------------------------------
+
+    def match(self) -> None:
+        """Recognise conversions and remember them: exclusive groups and counting are decided in `classify`."""
+        state, classify = self.state, self.version.classify
+        for key, fact in self.facts:
+            if fact.kind == "event":
+                self._matched += [(key, fact, name, counted) for name, counted in classify(fact, state.values, state.memory)]
+
+    def fired(self) -> set[str]:
+        """Names of stages and outcomes whose `when` fires now."""
+        events = any(fact.kind == "event" for _, fact in self.facts)
+        if not events:
+            return set()
+        return {rule.name for rule in (*self.version.stages, *self.version.outcomes, *self.version.detours) if self._signals(rule)}
+
+    def _signals(self, rule: Rule) -> bool:
+        return any(self._fires(rule, key, fact) for key, fact in self.facts if fact.kind == "event")
+
+    def _fires(self, rule: Rule, key: bytes, fact: Fact) -> bool:
+        values, memory = self.state.values, self.state.memory
+        if any(fires(fact, values, memory) for fires in rule.fires):
+            return True
+        if not rule.latched_by or not self._matched:
+            return False
+        names = {name for matched, _, name, _ in self._matched if matched == key}
+        return any(names & wanted and condition(values, memory) for wanted, condition in rule.latched_by)
+
+    def reenter(self, fired: set[str]) -> None:
+        """`after_outcome: reenter`: an own signal after the outcome starts a new path, so what latched the old one is dropped."""
+        state = self.state
+        if not self.version.reenter or state.position is None or state.position.place != "outcome":
+            return
+        if state.position.name not in fired and any(rule.name in fired for rule in self.version.stages):
+            state.latches.clear()
+            state.kept.clear()
+            if state.outcome is not None:  # still true, but no longer newer than the re-entry
+                state.outcome = (state.outcome[0], -1)
+            self._back = True
+
+    def latch(self, fired: set[str]) -> None:
+        """Latch what fired; a stage that resets drops the latches of later stages (recycled)."""
+        if not fired:
+            return
+        latches, stages = self.state.latches, self.version.stages
+        for rule in stages:
+            if rule.resets and rule.name in fired:
+                for later in stages[rule.index + 1 :]:
+                    latches.pop(later.name, None)
+        for name in fired:
+            first, _ = latches.get(name, (self.instant, 0))
+            latches[name] = (first, self.instant)
+
+    # --- what holds ------------------------------------------------------------------------------------------------
+
+    def _holds(self, rule: Rule) -> bool:
+        return rule.holds is not None and rule.holds(self.state.values, self.state.memory)
+
+    def standing(self) -> list[StageRule]:
+        """The stages that hold, in funnel order: latched, true now, or kept since they were true."""
+        state, stages = self.state, []
+        if state.deleted:
+            return stages
+        for rule in self.version.stages:
+            true_now = self._holds(rule)
+            if rule.keep:
+                if state.kept.get(rule.name) and not true_now:
+                    self._lapsed.append(rule)
+                if true_now or rule.name in state.kept:
+                    state.kept[rule.name] = true_now
+            if true_now or rule.name in state.latches or rule.name in state.kept:
+                stages.append(rule)
+        return stages
+
+    def outcome(self) -> OutcomeRule | None:
+        """The first outcome whose rule is true and that is newer than the last re-entry."""
+        state = self.state
+        if state.deleted:
+            state.outcome = None
+            return None
+        true_now = next((rule for rule in self.version.outcomes if rule.name in state.latches or self._holds(rule)), None)
+        if true_now is None:
+            state.outcome = None
+            return None
+        if state.outcome is None or state.outcome[0] != true_now.name:
+            state.outcome = (true_now.name, self.instant)
+        return true_now if state.outcome[1] >= 0 else None
+
+    def _detour(self) -> Rule | None:
+        return next((rule for rule in self.version.detours if rule.name in self.state.latches or self._holds(rule)), None)
+
+    # --- where that leads ------------------------------------------------------------------------------------------
+
+    def settle(self, standing: list[StageRule], outcome: OutcomeRule | None) -> None:
+        """Move to the outcome, into or out of a detour, back to an open stage, or along the stages that hold."""
+        here = self.state.position
+        if self.state.deleted:
+            if here is not None:
+                self._move("withdraw", None, self._rule_of(here))
+        elif outcome is not None:
+            if here is None or (here.place, here.name) != ("outcome", outcome.name):
+                self._close(outcome)
+        elif (detour := self._detour()) is not None:
+            if here is None or (here.place, here.name) != ("detour", detour.name):
+                self.state.left = here if here is not None and here.place == "stage" else self.state.left
+                self._move("detour", detour, detour)
+        elif here is not None and here.place == "outcome":
+            furthest = standing[-1] if standing else None
+            self._move("reopen", furthest, furthest if self._back and furthest else self._rule_of(here))
+        else:
+            if here is not None and here.place == "detour":
+                self._return(standing, here)
+            self._along(standing)
+
+    def _close(self, outcome: OutcomeRule) -> None:
+        before = self.state.left if self._stands_in("detour") else self.state.position
+        passed = self._between(before, None) if outcome.won else ()
+        self._move("outcome", outcome, outcome, skipped=passed, effective_at=self._entry_time(outcome))
+        self.state.left = None
+
+    def _return(self, standing: list[StageRule], detour: Point) -> None:
+        left, self.state.left = self.state.left, None
+        still = left is not None and any(rule.name == left.name for rule in standing)
+        back = Point("stage", left.name, self.instant, left.entry) if left is not None and still else None
+        self._record("return", back, self._rule_of(detour), self.instant)
+
+    def _along(self, standing: list[StageRule]) -> None:
+        position = self._stage_index()
+        for stage in standing:
+            if stage.index > position:
+                skipped = self._between(self.state.position, stage)
+                flags = (SKIP,) if skipped and self.version.flag_skips else ()
+                self._move("advance", stage, stage, skipped=skipped, flags=flags, effective_at=self._entry_time(stage))
+                position = stage.index
+        here = self.state.position
+        furthest = standing[-1] if standing else None
+        if here is not None and (furthest is None or furthest.index < position) and self.version.backward != "ignore":
+            flags = (BACKWARD,) if self.version.backward == "flag" else ()
+            self._move("regress", furthest, self._rule_of(here), flags=flags)
+
+    def _stage_index(self) -> int:
+        here = self.state.position
+        return self._rule_of(here).index if here is not None else -1
+
+    def _stands_in(self, place: str) -> bool:
+        return self.state.position is not None and self.state.position.place == place
+
+    def _rule_of(self, point: Point) -> Rule:
+        rules: Sequence[Rule] = {"stage": self.version.stages, "outcome": self.version.outcomes, "detour": self.version.detours}[point.place]
+        return next(rule for rule in rules if rule.name == point.name)
+
+    def _between(self, before: Point | None, target: StageRule | None) -> tuple[str, ...]:
+        """Non-optional stages strictly between two positions: the skipped ones (rule 5)."""
+        first = self._rule_of(before).index + 1 if before is not None and before.place == "stage" else 0
+        last = target.index if target is not None else len(self.version.stages)
+        return tuple(stage.name for stage in self.version.stages[first:last] if not stage.optional)
+
+    def _entry_time(self, rule: Rule) -> int:
+        """The rule's `at` field, clamped to [previous entry, this instant] (rule 22); this instant without one."""
+        said = self.state.values.get(rule.at) if rule.at else None
+        if not isinstance(said, int):
+            return self.instant
+        return min(max(said, self.state.moved_at if self.state.moved_at is not None else said), self.instant)
+
+    # --- the record of it ------------------------------------------------------------------------------------------
+
+    def _move(
+        self,
+        kind: MoveKind,
+        target: Rule | None,
+        decided_by: Rule,
+        *,
+        skipped: tuple[str, ...] = (),
+        flags: tuple[str, ...] = (),
+        effective_at: int | None = None,
+    ) -> None:
+        """Enter `target` (none: leave the funnel's path) and count the entry."""
+        state, at = self.state, self.instant if effective_at is None else effective_at
+        point = None
+        if target is not None:
+            before = state.visits.get(target.name)
+            visits = Visits(1, at, at) if before is None else Visits(before.count + 1, before.first_at, at)
+            state.visits[target.name] = visits
+            point = Point("outcome" if target in self.version.outcomes else "detour" if target in self.version.detours else "stage", target.name, at, visits.count)
+            if point.place == "stage":
+                state.furthest = max(state.furthest, target.index)
+        self._record(kind, point, decided_by, at, skipped=skipped, flags=flags)
+
+    def _record(
+        self, kind: MoveKind, target: Point | None, rule: Rule, at: int, *, skipped: tuple[str, ...] = (), flags: tuple[str, ...] = ()
+    ) -> None:
+        read_by = self._evidence(rule)
+        self.moves.append(
+            Move(
+                kind=kind,
+                source=self.state.position,
+                target=target,
+                effective_at=at,
+                rule=rule.label,
+                read=self._read(rule, read_by),
+                facts=read_by,
+                skipped=skipped,
+                flags=flags,
+            )
+        )
+        if kind != "notice":
+            self._moved_by |= {(key, name) for key, _, name, _ in self._matched if key == read_by[0] and name in rule.conversions}
+            self.state.position = target
+            self.state.moved_at = at
+
+    def notice(self) -> None:
+        """Say that the criteria of the current stage lapsed although it is kept; no entry."""
+        here = self.state.position
+        for rule in self._lapsed:
+            if here is not None and (here.place, here.name) == ("stage", rule.name):
+                self._record("notice", here, rule, self.instant, flags=(LAPSED,))
+
+    def _evidence(self, rule: Rule) -> tuple[bytes, ...]:
+        """The facts of this instant that the rule read; the lowest fact of the instant where it read none of them."""
+        return tuple(key for key, fact in self.facts if self._reads(rule, key, fact)) or (self.facts[0][0],)
+
+    def _reads(self, rule: Rule, key: bytes, fact: Fact) -> bool:
+        if fact.kind == "event":
+            converts = any(matched == key and name in rule.conversions for matched, _, name, _ in self._matched)
+            return converts or self._fires(rule, key, fact)
+        return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
+
+    def _read(self, rule: Rule, read_by: tuple[bytes, ...]) -> dict[str, Value]:
+        values = self.state.values
+        read = {field: values[field] for field in rule.fields if field in values}
+        cause = next(fact for key, fact in self.facts if key == read_by[0])
+        if cause.kind == "event":
+            read["event"] = cause.name
+            read.update((path, cause.values[path]) for path in rule.paths if path in cause.values)
+        elif cause.kind != "change":
+            read["record"] = cause.kind
+        return read
+
+    def conversions(self) -> list[Match]:
+        """The conversions of this instant, with what they moved."""
+        return [
+            Match(
+                name=name,
+                fact=key,
+                effective_at=self.instant,
+                counted=counted,
+                advanced=(key, name) in self._moved_by,
+                read=self._read_by_conversion(name, fact),
+            )
+            for key, fact, name, counted in self._matched
+        ]
+
+    def _read_by_conversion(self, name: str, fact: Fact) -> dict[str, Value]:
+        read: dict[str, Value] = {"event": fact.name}
+        read.update((path, fact.values[path]) for path in self.version.conversions[name].paths if path in fact.values)
+        return read

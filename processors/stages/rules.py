@@ -1,0 +1,108 @@
+"""What the fold knows of a definition: one funnel version, compiled, without text, files or positions.
+
+`topology.program` builds these from the validated definition and the predicates of `classification`; the fold only calls them.
+"""
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from schemas.facts import Fact, Value
+
+Values = Mapping[str, Value]
+Memory = MutableMapping[str, int]
+"""Conversion name to the instant of its last counted match: all that counting and `happened` need to remember."""
+
+Predicate = Callable[[Values, Memory], bool]
+"""A condition on the subject's state: its values, and what happened."""
+
+Fires = Callable[[Fact, Values, Memory], bool]
+"""Does this event fire the signal, given the state at its instant?"""
+
+Classify = Callable[[Fact, Values, Memory], Sequence[tuple[str, bool]]]
+"""The conversions an event is (name, counted rather than repeat), remembered in the memory that is passed."""
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage, detour or outcome: when it fires, while it holds, and what it reads.
+
+    Attributes:
+        name: As the definition names it.
+        label: How evidence names the rule: `stages.mql`, `outcomes.won`.
+        index: Position within its list: the order of a funnel's stages, the precedence of outcomes and detours.
+        fires: Events that latch it (`when: {event: ...}`); none where it has no such signal.
+        latched_by: Conversions that latch it (`when: {conversion: ...}`), each with the condition of its `if`.
+        holds: Its `while`; None without one.
+        at: Field that gives the entry time (an instant).
+        fields: State fields it reads, for evidence.
+        conversions: Conversions it reads, by `when` or `happened`.
+        paths: Event paths it reads, for evidence.
+    """
+
+    name: str
+    label: str
+    index: int
+    fires: tuple[Fires, ...] = ()
+    latched_by: tuple[tuple[frozenset[str], Predicate], ...] = ()
+    holds: Predicate | None = None
+    at: str | None = None
+    fields: tuple[str, ...] = ()
+    conversions: frozenset[str] = frozenset()
+    paths: tuple[str, ...] = ()
+
+
+class StageRule(Rule, frozen=True, kw_only=True):
+    """An ordered stage. `keep`: stays when its `while` lapses; `optional`: passing it is no skip; `resets`: recycles later stages."""
+
+    optional: bool = False
+    keep: bool = False
+    resets: bool = False
+
+
+class OutcomeRule(Rule, frozen=True, kw_only=True):
+    """An outcome; only a won one infers the stages that were passed (rule 11)."""
+
+    won: bool = False
+
+
+class ConversionRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversion's owner, and the event paths it reads (evidence)."""
+
+    owner: str
+    paths: tuple[str, ...] = ()
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of one funnel.
+
+    Attributes:
+        funnel: Its name.
+        number: Its version.
+        digest: `sha256:` of the definition.
+        subject: The grain it counts.
+        effective_from: Instant from which its rules apply; before it only property values are kept.
+        lateness: Microseconds; a fact whose record reached the broker later than this after its event time is not used (rule 19).
+        backward: What a move backwards does: allow, flag, ignore.
+        flag_skips: Whether skipped stages flag the transition.
+        reenter: Whether an own signal after an outcome starts a new path.
+        authority: Field to sources, first with a value wins; only of fields that several sources write.
+        classify: The funnel's conversions.
+        conversions: Conversion name to who answers for it and what it reads.
+    """
+
+    funnel: str
+    number: int
+    digest: str
+    subject: str
+    effective_from: int
+    lateness: int
+    backward: Literal["allow", "flag", "ignore"]
+    flag_skips: bool
+    reenter: bool
+    authority: Mapping[str, tuple[str, ...]]
+    classify: Classify
+    conversions: Mapping[str, ConversionRule]
+    stages: tuple[StageRule, ...]
+    detours: tuple[Rule, ...]
+    outcomes: tuple[OutcomeRule, ...]

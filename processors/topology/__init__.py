@@ -1,0 +1,1 @@
+"""The topology: `ingest` and `advance` as functions of (record, state) to effects; all that an engine must drive."""

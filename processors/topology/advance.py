@@ -1,0 +1,231 @@
+"""Advance: one fact changes the timeline of its entity, and what changed is published; per record, never per batch (invariant 5).
+
+Three ways lead to the same result (invariant 2). A fact after the last instant continues the head; one at the last instant judges that
+instant again; an earlier one, or one that replaces another, refolds the history. Only the first is common, and it reads and writes no
+more than the head, its own row and, when it moves the lead, the entity.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from processors.stages.diff import Change, Identity, Publication, announce, diff
+from processors.stages.fold import fold_accepted, too_late
+from processors.stages.instant import evaluate, in_order
+from processors.stages.rules import Version
+from processors.stages.timeline import FunnelState, Match, Move
+from processors.topology import rows as row
+from processors.topology.deadletters import conflict
+from processors.topology.effects import Effects, FactsRecord, Rows
+from processors.topology.program import Program
+from processors.topology.publishing import Moment, Publisher
+from schemas.facts import Fact, accepted_order, entity_key, fact_key
+from schemas.instants import format_instant
+
+decode_message = msgspec.msgpack.Decoder(Fact).decode
+EMPTY_STATE = row.encode(FunnelState())
+REJECTED_KEPT = 16
+"""Fingerprints of losing records kept with a fact, so that their duplicates make no second dead letter."""
+
+
+class Advance:
+    """Turns facts into effects on the state and the outputs; see the module."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._publisher = Publisher(program.application)
+
+    def __call__(self, record: FactsRecord, rows: Rows) -> Effects:
+        """The effects of one record of the facts topic, given the state behind its partition."""
+        fact = decode_message(record.value)
+        effects = Effects()
+        step = _Step(self._program, self._publisher, effects, rows, record, fact)
+        known = rows.get(row.fact_row_key(step.entity, step.key))
+        if known is None:
+            step.add()
+        else:
+            step.meet(row.decode_fact(known))
+        step.write()
+        return effects
+
+
+class _Step:
+    """One fact meeting the state of its entity. Fact rows are read once and written once."""
+
+    __slots__ = ("_changed", "_facts", "_heads", "_moment", "_program", "_publisher", "_record", "_rows", "_sequence", "effects", "entity", "fact", "key")
+
+    def __init__(self, program: Program, publisher: Publisher, effects: Effects, rows: Rows, record: FactsRecord, fact: Fact) -> None:
+        self._program = program
+        self._publisher = publisher
+        self._rows = rows
+        self._record = record
+        self._facts: dict[bytes, row.FactRow] = {}
+        self._changed: set[bytes] = set()
+        self._sequence: row.EntityRow | None = None
+        self.effects = effects
+        self.fact = fact
+        self.entity = entity_key(fact.entity)
+        self.key = fact_key(fact.source, fact.id)
+
+    # --- the three ways --------------------------------------------------------------------------------------------
+
+    def add(self) -> None:
+        """A fact that is not there yet."""
+        self._keep(row.FactRow(self.fact))
+        for version in self._program.funnels_folding(self.fact):
+            if too_late(self.fact, version):
+                self.effects.count("too_late", version.funnel)
+                continue
+            known = self._rows.get(row.head_row_key(self.entity, version.funnel))
+            head = row.decode_head(known) if known is not None else None
+            if head is None or self.fact.occurred_at > head.instant:
+                self._continue(version, head)
+            elif self.fact.occurred_at == head.instant:
+                self._judge_again(version, head)
+            else:
+                self.effects.count("refolds", version.funnel)
+                self._refold(version, "late")
+
+    def meet(self, known: row.FactRow) -> None:
+        """A record whose id is there already: a duplicate, or a conflict of which one wins whatever came first (rule 20)."""
+        there, new = known.fact, self.fact
+        self._facts[self.key] = known
+        if new.fingerprint == there.fingerprint:
+            self.effects.count("duplicates", new.source)
+        elif new.fingerprint in known.rejected:
+            self.effects.count("duplicates", new.source)
+            return
+        else:
+            loser, winner = (there, new) if accepted_order(new) < accepted_order(there) else (new, there)
+            conflict(self.effects, loser, winner)
+            known.rejected = [*known.rejected, loser.fingerprint][-REJECTED_KEPT:]
+            self._changed.add(self.key)
+        if accepted_order(new) < accepted_order(there):
+            self._replace(known, new)
+
+    def _replace(self, known: row.FactRow, new: Fact) -> None:
+        before, known.fact = known.fact, new
+        self._changed.add(self.key)
+        same = msgspec.structs.replace(before, broker_time=new.broker_time, coordinates=new.coordinates) == new
+        for version in self._reading_either(before, new):
+            if not same or too_late(before, version) != too_late(new, version):
+                self._refold(version, "late")
+
+    def _reading_either(self, before: Fact, new: Fact) -> Sequence[Version]:
+        reading = {version.funnel: version for version in (*self._program.funnels_folding(before), *self._program.funnels_folding(new))}
+        return list(reading.values())
+
+    def _continue(self, version: Version, head: row.HeadRow | None) -> None:
+        """In order: the state after the last instant is the state before this one."""
+        before = head.after if head is not None else EMPTY_STATE
+        state = row.decode_state(before)
+        moves, matches = evaluate(state, self.fact.occurred_at, ((self.key, self.fact),), version)
+        self._put_head(version, row.HeadRow(self.fact.occurred_at, (self.key,), before, row.encode(state)))
+        contents: list[Move | Match] = [*matches, *moves]
+        self._publish([announce(content, version.funnel, version.number) for content in contents], version, state, self.fact.provenance)
+
+    def _judge_again(self, version: Version, head: row.HeadRow) -> None:
+        """Another fact of the last instant: all its facts are judged together again."""
+        state = row.decode_state(head.before)
+        members = [*head.members, self.key]
+        together = sorted(((key, self._fact_row(key).fact) for key in members), key=in_order)
+        moves, matches = evaluate(state, head.instant, together, version)
+        self._put_head(version, row.HeadRow(head.instant, tuple(members), head.before, row.encode(state)))
+        self._correct(version, members, moves, matches, state, self.fact.provenance)
+
+    def _refold(self, version: Version, provenance: str) -> None:
+        """The history is not what it was: fold it whole and publish the difference."""
+        for key, value in self._rows.scan(row.facts_prefix(self.entity)):
+            self._facts.setdefault(key[-16:], row.decode_fact(value))
+        reading = [(key, kept.fact) for key, kept in self._facts.items() if version in self._program.funnels_folding(kept.fact)]
+        timeline = fold_accepted(reading, (version,))
+        head = row.HeadRow(timeline.instant, timeline.members, timeline.before, row.encode(timeline.state)) if timeline.members else None
+        self._put_head(version, head)
+        self._correct(version, list(self._facts), timeline.moves, timeline.matches, timeline.state, provenance)
+
+    def _correct(
+        self, version: Version, among: Sequence[bytes], moves: Sequence[Move], matches: Sequence[Match], state: FunnelState, provenance: str
+    ) -> None:
+        published: dict[Identity, Publication] = {}
+        for key in among:
+            for publication in self._fact_row(key).publications:
+                if publication.funnel == version.funnel:
+                    published[Identity(publication.funnel, publication.version, publication.what, key)] = publication
+        now = sorted((*matches, *moves), key=lambda content: content.effective_at)
+        changes = diff(published, ((content, version.funnel, version.number) for content in now))
+        self._publish(changes, version, state, provenance)
+
+    # --- what stands and what goes out -----------------------------------------------------------------------------
+
+    def _keep(self, kept: row.FactRow) -> None:
+        self._facts[self.key] = kept
+        self._changed.add(self.key)
+
+    def _fact_row(self, key: bytes) -> row.FactRow:
+        kept = self._facts.get(key)
+        if kept is None:
+            value = self._rows.get(row.fact_row_key(self.entity, key))
+            assert value is not None, f"fact {key.hex()} of {self.fact.entity} is named by the head but not in the store"
+            kept = self._facts[key] = row.decode_fact(value)
+        return kept
+
+    def _fact_of(self, key: bytes) -> Fact:
+        return self._fact_row(key).fact
+
+    def _put_head(self, version: Version, head: row.HeadRow | None) -> None:
+        self.effects.rows[row.head_row_key(self.entity, version.funnel)] = row.encode(head) if head is not None else None
+
+    def _publish(self, changes: Sequence[Change], version: Version, state: FunnelState, provenance: str) -> None:
+        moment = Moment(format_instant(self._record.appended_at), provenance, self._fact_of)
+        moved = False
+        for change in changes:
+            content = change.publication.content
+            self._remember(change)
+            if isinstance(content, Move):
+                moved = True
+                sequence = self._next_sequence()
+                publish = self._publisher.transition(change, content, version, self.fact.entity, sequence, moment)
+                self.effects.count("transitions", version.funnel, change.operation, content.kind)
+                if change.operation == "announce" and content.target is not None and content.kind != "notice":
+                    self.effects.count("entries", version.funnel, content.target.name)
+            else:
+                publish = self._publisher.conversion(change, content, version, self.fact.entity, moment)
+                counting = "counted" if content.counted else "repeat"
+                self.effects.count("conversions", version.funnel, content.name, counting, change.operation)
+            self.effects.published.append(publish)
+        if moved or self.fact.kind in ("delete", "restore"):
+            self._snapshot(version, state, moment)
+
+    def _snapshot(self, version: Version, state: FunnelState, moment: Moment) -> None:
+        if self._entity().sequence:  # who never moved was never published
+            lead = self._publisher.lead(state, version, self.fact.entity, self._entity().sequence, moment.recorded_at)
+            self.effects.snapshots[lead.key or b""] = lead
+
+    def _remember(self, change: Change) -> None:
+        """Put the publication into the row of the fact that caused it, in the place of its earlier revision."""
+        identity, kept = change.identity, self._fact_row(change.identity.cause)
+        others = [
+            publication
+            for publication in kept.publications
+            if (publication.funnel, publication.version, publication.what) != (identity.funnel, identity.version, identity.what)
+        ]
+        kept.publications = [*others, change.publication]
+        self._changed.add(identity.cause)
+
+    def _next_sequence(self) -> int:
+        entity = self._entity()
+        entity.sequence += 1
+        return entity.sequence
+
+    def _entity(self) -> row.EntityRow:
+        if self._sequence is None:
+            known = self._rows.get(row.entity_row_key(self.entity))
+            self._sequence = row.decode_entity(known) if known is not None else row.EntityRow(self.fact.entity)
+        return self._sequence
+
+    def write(self) -> None:
+        """Put the rows that changed."""
+        for key in self._changed:
+            self.effects.rows[row.fact_row_key(self.entity, key)] = row.encode(self._facts[key])
+        if self._sequence is not None and self._sequence.sequence:
+            self.effects.rows[row.entity_row_key(self.entity)] = row.encode(self._sequence)

@@ -1,0 +1,102 @@
+"""The compiler: one definition, as written and checked, becomes the rules that the fold calls.
+
+Predicates of `classification` become rules of `stages` here; neither knows of the other.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from processors.classification.predicates import Orderings, Predicate, TypeOf, compile_condition
+from processors.classification.signals import Classifier, compile_signal, conversions_in, fields_in
+from processors.stages.rules import ConversionRule, OutcomeRule, Rule, StageRule, Version
+from schemas.conditions import AnyOf, Condition, Signal
+from schemas.definitions import Detour, Funnel, Outcome, Stage
+
+
+def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tuple[str, ...]]) -> Version:
+    """Compile one funnel version.
+
+    Args:
+        funnel: The definition, already checked.
+        type_of: Type of each state field.
+        authority: Field to the sources that may write it, strongest first.
+    """
+    compiler = _Compiler(funnel.orderings, type_of)
+    return Version(
+        funnel=funnel.funnel,
+        number=funnel.version,
+        digest=funnel.digest,
+        subject=funnel.subject,
+        effective_from=funnel.effective_from or 0,
+        lateness=funnel.policies.lateness,
+        backward=funnel.policies.backward,
+        flag_skips=funnel.policies.skip == "flag",
+        reenter=funnel.policies.after_outcome == "reenter",
+        authority=authority,
+        classify=Classifier(funnel.conversions, funnel.orderings, type_of),
+        conversions={
+            conversion.name: ConversionRule(owner=conversion.owner or funnel.owner, paths=_paths(conversion.when))
+            for conversion in funnel.conversions
+        },
+        stages=tuple(compiler.stage(index, stage) for index, stage in enumerate(funnel.stages)),
+        detours=tuple(compiler.rule("detours", index, detour) for index, detour in enumerate(funnel.detours)),
+        outcomes=tuple(compiler.outcome(index, outcome) for index, outcome in enumerate(funnel.outcomes)),
+    )
+
+
+class _Compiler(NamedTuple):
+    orderings: Orderings
+    type_of: TypeOf
+
+    def rule(self, section: str, index: int, written: Stage | Detour | Outcome) -> Rule:
+        return Rule(**self._parts(section, index, written))
+
+    def stage(self, index: int, written: Stage) -> StageRule:
+        parts = self._parts("stages", index, written)
+        return StageRule(**parts, optional=written.optional, keep=written.lapse == "keep", resets=written.resets)
+
+    def outcome(self, index: int, written: Outcome) -> OutcomeRule:
+        return OutcomeRule(**self._parts("outcomes", index, written), won=written.result == "won")
+
+    def _parts(self, section: str, index: int, written: Stage | Detour | Outcome) -> dict[str, object]:
+        conditions = [*written.while_, *(signal.condition for signal in written.when)]
+        reads = dict.fromkeys(name for condition in conditions for name in conversions_in(condition))
+        reads.update(dict.fromkeys(name for signal in written.when for name in signal.conversions))
+        return {
+            "name": written.name,
+            "label": f"{section}.{written.name}",
+            "index": index,
+            "fires": tuple(compile_signal(signal, self.orderings, self.type_of) for signal in written.when if signal.events),
+            "latched_by": tuple((frozenset(signal.conversions), self._condition(signal.condition)) for signal in written.when if signal.conversions),
+            "holds": self._condition(AnyOf(parts=written.while_)) if written.while_ else None,
+            "at": written.at,
+            "fields": tuple(dict.fromkeys(field for condition in conditions for field in fields_in(condition))),
+            "conversions": frozenset(reads),
+            "paths": _paths(written.when),
+        }
+
+    def _condition(self, condition: Condition | None) -> Predicate:
+        return compile_condition(condition, self.orderings, self.type_of)
+
+
+def _paths(signals: Sequence[Signal]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(path for signal in signals for path in fields_in(signal.where)))
+
+
+def signals_of(funnel: Funnel) -> Iterable[Signal]:
+    """Every signal of a funnel: of its conversions, stages, detours and outcomes."""
+    for written in (*funnel.conversions, *funnel.stages, *funnel.detours, *funnel.outcomes):
+        yield from written.when
+
+
+def fields_read(funnel: Funnel) -> dict[str, None]:
+    """The state fields a funnel reads, in conditions and as entry times."""
+    read: dict[str, None] = {}
+    for written in (*funnel.stages, *funnel.detours, *funnel.outcomes):
+        for condition in written.while_:
+            read.update(dict.fromkeys(fields_in(condition)))
+        if written.at is not None:
+            read[written.at] = None
+    for signal in signals_of(funnel):
+        read.update(dict.fromkeys(fields_in(signal.condition)))
+    return read

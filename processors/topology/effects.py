@@ -1,0 +1,74 @@
+"""Effects: what `ingest` and `advance` want done, as values. Engines perform them, inside one transaction.
+
+The topology reads state through `Rows` and never writes: it returns rows to put, records to publish and things to count. An engine
+must show the rows of earlier effects of the same transaction to later calls, and must forget all of them on an abort.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, Protocol
+
+Topic = Literal["facts", "transitions", "conversions", "leads", "dead_letters"]
+"""The role of an output topic; its name is configuration."""
+
+Headers = list[tuple[str, bytes]]
+
+
+class Publish(NamedTuple):
+    """A record to publish. `value` None is a tombstone."""
+
+    topic: Topic
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Count(NamedTuple):
+    """Something that happened once, to be counted after the commit; `labels` are bounded by configuration."""
+
+    metric: str
+    labels: tuple[str, ...]
+
+
+class Effects:
+    """All that one record causes.
+
+    Attributes:
+        published: Records to publish, in order.
+        rows: Rows of the store to put (None: delete), by key. Mirrored in the changelog.
+        snapshots: Lead snapshots by key of the compacted topic; within a transaction the last one of a key stands for all.
+        counts: What to count once the transaction is committed.
+    """
+
+    __slots__ = ("counts", "published", "rows", "snapshots")
+
+    def __init__(self) -> None:
+        self.published: list[Publish] = []
+        self.rows: dict[bytes, bytes | None] = {}
+        self.snapshots: dict[bytes, Publish] = {}
+        self.counts: list[Count] = []
+
+    def count(self, metric: str, *labels: str) -> None:
+        """Count one `metric` with these label values."""
+        self.counts.append(Count(metric, labels))
+
+
+class Rows(Protocol):
+    """The state behind one facts partition, as of the last record that was advanced."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row's value, or None."""
+        ...
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All rows whose key starts with `prefix`, in key order."""
+        ...
+
+
+class FactsRecord(NamedTuple):
+    """One record of the facts topic."""
+
+    value: bytes
+    partition: int
+    offset: int
+    appended_at: int
+    """Log-append time in microseconds: the only clock that `advance` knows."""

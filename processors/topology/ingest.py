@@ -1,0 +1,161 @@
+"""Ingest: one record of a source topic becomes facts, counted drops, or a dead letter; nothing else can happen to it (invariant 7).
+
+Stateless. What no definition can use is dropped here, before it costs a hop; what is sent on carries only the values that definitions
+read, typed, under the strongest identifier of the record.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from processors.sources.statement import SourceRecord, Statement, Undecodable
+from processors.topology.deadletters import dead_letter, oversized
+from processors.topology.effects import Effects, Publish
+from processors.topology.program import KINDS_OF_SUBJECT, Program, SourcePlan
+from schemas.facts import Coordinates, Fact, Value
+from schemas.fields import field_type, typed
+from schemas.instants import format_instant
+
+encode_fact = msgspec.msgpack.Encoder().encode
+
+NOT_BUILT = {
+    "link": "identity_unused",
+    "attach": "attach_unused",
+    "gap": "gap_unused",
+}
+"""Kinds of statement that no rule can use before identities are linked; counted drops."""
+
+
+class Ingest:
+    """Turns source records into effects; see the module."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._accepted_kinds = frozenset().union(*(KINDS_OF_SUBJECT[version.subject] for version in program.funnels))
+
+    def __call__(self, record: SourceRecord) -> Effects:
+        """The effects of one record of a source topic."""
+        effects = Effects()
+        plan = self._program.sources[record.source]
+        if record.value is not None and len(record.value) > self._program.record_bytes:
+            oversized(effects, record, self._program.record_bytes)
+            return effects
+        try:
+            decoded = plan.decoder.decode(record)
+        except Undecodable as error:
+            dead_letter(effects, record, error.reason, error.sentence)
+            return effects
+        if decoded.unused is not None:
+            effects.count("dropped", plan.name, decoded.unused)
+        faults = list(decoded.faults)
+        for index, statement in enumerate(decoded.statements):
+            try:
+                self._fact(effects, plan, record, statement)
+            except Undecodable as error:
+                faults.append((index, error))
+        if faults:
+            _keep_once(effects, record, faults)
+        return effects
+
+    def _fact(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
+        if statement.kind in NOT_BUILT:
+            effects.count("dropped", plan.name, NOT_BUILT[statement.kind])
+            return
+        if statement.kind == "erase":
+            raise Undecodable("erasure_not_built", "It asks for the erasure of a person, which this version cannot do; kept, so that it can be replayed.")
+        values = self._values(effects, plan, statement)
+        if values is None:
+            return
+        entity = self._program.identifiers.strongest(plan.name, statement.identifiers, plan.identifiers)
+        if entity is None:
+            raise Undecodable("no_identifier", f"None of its identifiers ({', '.join(statement.identifiers) or 'none given'}) names somebody that source {plan.name} may assert.")
+        if entity.kind not in self._accepted_kinds:
+            effects.count("dropped", plan.name, f"{entity.kind}_unused")
+            return
+        occurred_at = record.timestamp if statement.occurred_at is None else statement.occurred_at
+        self._check_time(occurred_at, record)
+        fact = Fact(
+            kind=statement.kind,
+            entity=entity.text,
+            occurred_at=occurred_at,
+            source_order=statement.source_order,
+            source=plan.name,
+            id=statement.id or statement.fingerprint.hex(),
+            fingerprint=statement.fingerprint,
+            name=statement.name,
+            values=values,
+            broker_time=record.timestamp,
+            coordinates=Coordinates(record.topic, record.partition, record.offset),
+            change_source=statement.change_source,
+            provenance=statement.provenance,
+        )
+        effects.published.append(Publish("facts", entity.text.encode(), encode_fact(fact), []))
+        effects.count("facts", plan.name, statement.kind)
+
+    def _values(self, effects: Effects, plan: SourcePlan, statement: Statement) -> dict[str, Value] | None:
+        """The values that definitions read; None where the statement is dropped because none does."""
+        if statement.kind == "event":
+            use = self._program.events.get(statement.name)
+            values = {path: value for path, keys in use.paths if (value := _scalar_at(statement.event, keys)) is not None} if use else {}
+            if use is None or not use.wants(values):
+                effects.count("dropped", plan.name, "unmatched")
+                return None
+            return values
+        if statement.kind != "change":
+            return {}
+        changes = self._changes(effects, plan, statement)
+        if not changes:
+            effects.count("dropped", plan.name, "unused")
+            return None
+        return changes
+
+    def _changes(self, effects: Effects, plan: SourcePlan, statement: Statement) -> dict[str, Value]:
+        changes: dict[str, Value] = {}
+        for name, sent in statement.properties.items():
+            for field, given in plan.fields.get((statement.about, name), ()):
+                value = sent
+                if given.values:
+                    mapped = given.values.get(str(sent)) if sent not in (None, "") else None
+                    if mapped is None and sent not in (None, "") and given.unlisted == "dead_letter":
+                        raise Undecodable("unlisted_value", f"{name} is {str(sent)[:100]!r}, which the values of field {field} do not list.")
+                    value = sent if mapped is None and given.unlisted == "keep" else mapped
+                try:
+                    changes[field] = typed(value, given.type or field_type(field))
+                except ValueError:
+                    changes[field] = None
+                    effects.count("unconvertible", plan.name, field)
+        return changes
+
+    def _check_time(self, occurred_at: int, record: SourceRecord) -> None:
+        """Far-future times are quarantined: one wrong clock must not move a lead's history ahead of everybody's (rule 18)."""
+        if occurred_at > record.timestamp + self._program.future:
+            raise Undecodable("future_time", f"Its time {format_instant(occurred_at)} lies further after its Kafka time {format_instant(record.timestamp)} than limits.future allows.")
+        if occurred_at < self._program.past:
+            raise Undecodable("past_time", f"Its time {format_instant(occurred_at)} lies before limits.past ({format_instant(self._program.past)}).")
+
+
+def _scalar_at(event: Mapping[str, Any], keys: Sequence[str]) -> Value:
+    """The value at a path; None where there is none or it is an object or a list.
+
+    A key that itself contains dots is found too: the longest rest of the path that is a key wins.
+    """
+    found: Any = event
+    for index, key in enumerate(keys):
+        if not isinstance(found, Mapping):
+            return None
+        if key not in found:
+            found = found.get(".".join(keys[index:]))
+            break
+        found = found[key]
+    return found if isinstance(found, str | int | float | bool) else None
+
+
+def _keep_once(effects: Effects, record: SourceRecord, faults: Sequence[tuple[int, Undecodable]]) -> None:
+    """Keep the whole record once, with what was wrong with which element; its good elements are facts already."""
+    reason = faults[0][1].reason
+    if len(faults) == 1 and not effects.published:
+        dead_letter(effects, record, reason, faults[0][1].sentence)
+        return
+    shown = "; ".join(f"element {index}: {error.sentence}" for index, error in faults[:20])
+    dead_letter(effects, record, reason, shown)

@@ -1,0 +1,146 @@
+"""The program: definitions and configuration, compiled into what `ingest` and `advance` look things up in.
+
+It is built once at start and never changes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from processors.classification.predicates import Orderings
+from processors.classification.signals import EventUse
+from processors.identity.identifiers import Identifiers
+from processors.sources import decoder_for
+from processors.sources.statement import Decoder
+from processors.stages.fold import Timeline, accept, fold_accepted
+from processors.stages.rules import Version
+from processors.topology.compiler import compile_funnel, fields_read, signals_of
+from schemas.application import Application, Source
+from schemas.conditions import Signal
+from schemas.definitions import Funnel, digest_of
+from schemas.facts import Fact
+from schemas.fields import PRESETS, FieldSource, field_type
+
+KINDS_OF_SUBJECT: Mapping[str, frozenset[str]] = {"lead": frozenset({"lead"}), "visitor": frozenset({"visitor", "lead"})}
+"""Entity kinds that a funnel of a grain folds: a visitor is a person, known or not."""
+
+
+class SourcePlan(NamedTuple):
+    """How records of one source become facts."""
+
+    name: str
+    decoder: Decoder
+    identifiers: Mapping[str, str]
+    """The format's name of an identifier to its namespace."""
+    fields: Mapping[tuple[str, str], Sequence[tuple[str, FieldSource]]]
+    """(What the record is about, its name of a property) to the canonical fields it sets."""
+
+
+class Program:
+    """Everything that does not change while a worker runs.
+
+    Attributes:
+        application: Name of the application.
+        funnels: The compiled funnels, in the order of their names.
+        sources: Plans by source name.
+        events: What is wanted of each event name.
+        identifiers: Chooses the entity of a record.
+        future: Microseconds that an event time may lie after its record's Kafka time.
+        past: Earliest instant an event may have.
+        record_bytes: Longest record that is decoded, in bytes.
+    """
+
+    def __init__(self, funnels: Iterable[Funnel], application: Application) -> None:
+        self.application = application.application
+        self.future = application.limits.future
+        self.past = application.limits.past
+        self.record_bytes = application.limits.record_bytes
+        definitions = sorted(funnels, key=lambda funnel: funnel.funnel)
+        types = _field_types(application)
+        self.funnels = tuple(compile_funnel(funnel, types.get, application.authority) for funnel in definitions)
+        self.definitions_digest = definitions_digest(definitions)
+        self.events = _event_uses(definitions)
+        hash_key = application.identity.hash_key
+        self.identifiers = Identifiers(
+            application.identity.namespaces,
+            application.identity.ignore,
+            hash_key.get_secret_value().encode() if hash_key is not None else b"",
+        )
+        used_fields = {field for funnel in definitions for field in fields_read(funnel)}
+        self.sources = {name: _plan(name, source, frozenset(self.events), used_fields) for name, source in application.sources.items()}
+        self._by_event, self._by_field = _readers(definitions, self.funnels)
+        self._kinds = {namespace.name: namespace.kind for namespace in application.identity.namespaces}
+
+    def funnels_folding(self, fact: Fact) -> Sequence[Version]:
+        """Those of the funnels reading this fact that count entities of its kind."""
+        kind = self.kind_of(fact.entity)
+        return [version for version in self.funnels_reading(fact) if kind in KINDS_OF_SUBJECT[version.subject]]
+
+    def timeline(self, version: Version, facts: Iterable[Fact]) -> Timeline:
+        """The timeline of one subject in one funnel, from all facts of the subject: what any run must net to."""
+        accepted = accept(facts).items()
+        return fold_accepted([keyed for keyed in accepted if version in self.funnels_folding(keyed[1])], (version,))
+
+    def kind_of(self, entity: str) -> str:
+        """The entity kind of an identifier."""
+        return self._kinds[entity.partition(":")[0]]
+
+    def funnels_reading(self, fact: Fact) -> Sequence[Version]:
+        """The funnels on which this fact can have an effect, in the order of their names."""
+        if fact.kind == "event":
+            return self._by_event.get(fact.name, ())
+        if fact.kind != "change":
+            return self.funnels
+        if len(fact.values) == 1:
+            return self._by_field.get(next(iter(fact.values)), ())
+        reading = {version.funnel for field in fact.values for version in self._by_field.get(field, ())}
+        return tuple(version for version in self.funnels if version.funnel in reading)
+
+
+def _event_uses(funnels: Sequence[Funnel]) -> dict[str, EventUse]:
+    wanted: dict[str, list[tuple[Signal, Orderings]]] = {}
+    for funnel in funnels:
+        for signal in signals_of(funnel):
+            for event in signal.events:
+                wanted.setdefault(event, []).append((signal, funnel.orderings))
+    return {event: EventUse([signal for signal, _ in uses], [known for _, known in uses]) for event, uses in wanted.items()}
+
+
+def _readers(funnels: Sequence[Funnel], versions: Sequence[Version]) -> tuple[dict[str, tuple[Version, ...]], dict[str, tuple[Version, ...]]]:
+    by_event: dict[str, dict[str, Version]] = {}
+    by_field: dict[str, dict[str, Version]] = {}
+    for funnel, version in zip(funnels, versions, strict=True):
+        for signal in signals_of(funnel):
+            for event in signal.events:
+                by_event.setdefault(event, {})[version.funnel] = version
+        for field in fields_read(funnel):
+            by_field.setdefault(field, {})[version.funnel] = version
+    return (
+        {event: tuple(readers.values()) for event, readers in by_event.items()},
+        {field: tuple(readers.values()) for field, readers in by_field.items()},
+    )
+
+
+def _fields_of(source: Source) -> dict[str, FieldSource]:
+    """The canonical fields a source gives: the presets of its format, and its own entries in their place."""
+    return {**PRESETS.get(source.format, {}), **source.fields}
+
+
+def _field_types(application: Application) -> dict[str, str]:
+    return {
+        field: given.type or field_type(field) for source in application.sources.values() for field, given in _fields_of(source).items()
+    }
+
+
+def _plan(name: str, source: Source, used_events: frozenset[str], used_fields: set[str]) -> SourcePlan:
+    fields: dict[tuple[str, str], list[tuple[str, FieldSource]]] = {}
+    for field, given in _fields_of(source).items():
+        if field in used_fields:
+            about = field.split(".", 1)[0]
+            fields.setdefault((about, given.from_), []).append((field, given))
+    decoder = decoder_for(source.format, used_events=used_events, identifiers=frozenset(source.identifiers), session=source.session)
+    return SourcePlan(name, decoder, dict(source.identifiers), fields)
+
+
+def definitions_digest(funnels: Sequence[Funnel]) -> str:
+    """One digest over the set of definitions: workers that differ in it must not run together."""
+    return digest_of(sorted(funnel.digest for funnel in funnels))

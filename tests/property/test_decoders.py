@@ -1,0 +1,201 @@
+"""Decoders against whatever a topic may hold: they raise `Undecodable` and nothing else, and what they give can be written."""
+
+import functools
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.sources import FORMATS, decoder_for
+from processors.sources.statement import Decoded, Decoder, Statement, Undecodable
+from schemas.instants import format_instant
+from tests.unit.sources.records import outcome, record
+
+Bodies = st.SearchStrategy[Any]
+
+IDENTIFIERS = {
+    "segment": ("anonymousId", "userId", "groupId", "traits.email", "context.traits.email", "a.b.c", "", "."),
+    "hubspot": ("contact.objectId", "deal.objectId", "company.objectId", "contact.properties.email", "contact.", "deal"),
+}
+NAMES = {
+    "segment": [
+        "type",
+        "event",
+        "name",
+        "userId",
+        "anonymousId",
+        "groupId",
+        "previousId",
+        "messageId",
+        "timestamp",
+        "originalTimestamp",
+        "properties",
+        "context",
+        "traits",
+        "campaign",
+        "sessionId",
+        "ip",
+        "email",
+        "a",
+        "a.b",
+        "traits.email",
+    ],
+    "hubspot": [
+        "subscriptionType",
+        "eventType",
+        "objectId",
+        "objectTypeId",
+        "portalId",
+        "propertyName",
+        "propertyValue",
+        "id",
+        "occurredAt",
+        "mergedObjectIds",
+        "primaryObjectId",
+        "newObjectId",
+        "associationType",
+        "fromObjectId",
+        "toObjectId",
+        "associationRemoved",
+        "properties",
+        "updatedAt",
+        "archived",
+        "archivedAt",
+        "email",
+        "dealstage",
+        "changeSource",
+    ],
+}
+KINDS: dict[str, list[dict[str, Any]]] = {
+    "segment": [{"type": call} for call in ("track", "page", "screen", "identify", "group", "alias", "Track", "merge")],
+    "hubspot": [
+        {"id": "1", "properties": {"email": "a@b.example"}},
+        {"subscriptionType": "deal.associationChange", "associationType": "DEAL_TO_CONTACT"},
+        *(
+            {"subscriptionType": f"{crm}.{action}"}
+            for crm in ("contact", "deal", "company", "object", "ticket")
+            for action in ("propertyChange", "creation", "deletion", "merge", "privacyDeletion")
+        ),
+    ],
+}
+WORDS = ["", "u-1", " 7 ", "\x00", "x" * 513, "true", "Signed Up", "0-1", "0-3", "CONTACT_TO_DEAL", "1462216307945", "9" * 18]
+TIMES = ["2026-01-01T10:00:00Z", "2026-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
+# As JSON text, since no Python value stands for some of it: numbers of any size, and what parsers disagree on.
+ODD = [
+    "1e400",
+    "-1e-400",
+    "9" * 4300,
+    "-" + "9" * 4300,
+    "9" * 4400,
+    "1E15",
+    "1.0",
+    "NaN",
+    "-Infinity",
+    '"\\ud800"',
+    '"\\udfff\\ud800"',
+]
+
+scalars: Bodies = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9)
+)
+scalars |= st.sampled_from(WORDS + TIMES)
+
+
+@functools.cache
+def trees(name: str) -> Bodies:
+    """Decoded JSON, mostly a record of one of the format's kinds whose fields have any shape."""
+    keys = st.sampled_from(NAMES[name]) | st.text(max_size=3)
+
+    def grown(inner: Bodies) -> Bodies:
+        return st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4)
+
+    values = st.recursive(scalars, grown, max_leaves=8)
+    fields = st.dictionaries(keys, values, max_size=8)
+    bodies = st.builds(lambda given, kind: {**given, **kind}, fields, st.sampled_from(KINDS[name]))
+    return bodies | st.lists(bodies | values, max_size=3) | values
+
+
+@functools.cache
+def texts(name: str) -> Bodies:
+    """JSON text with repeated keys, numbers of any size and texts that UTF-8 cannot carry."""
+    keys = st.sampled_from(NAMES[name]).map(json.dumps)
+    kinds = st.sampled_from([json.dumps(kind)[1:-1] for kind in KINDS[name]])
+    values = scalars.map(json.dumps) | st.sampled_from(ODD)
+    values |= st.lists(values, max_size=2).map(lambda inner: f"[{','.join(inner)}]")
+    values |= st.builds('{{{}:{},"properties":{}}}'.format, keys, values, values)
+    fields = st.lists(st.builds("{}:{}".format, keys, values), max_size=8)
+    bodies = st.builds(lambda kind, given: f"{{{','.join([kind, *given])}}}", kinds, fields)
+    return bodies | bodies.map(lambda body: f"[{body},{body}]")
+
+
+def decoder(name: str) -> Decoder:
+    return decoder_for(name, used_events=frozenset({"Signed Up", "Page Viewed"}), identifiers=IDENTIFIERS[name], session=None)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(value=st.binary())
+def test_any_bytes(name: str, value: bytes) -> None:
+    check(name, value)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(data=st.data())
+def test_any_json(name: str, data: st.DataObject) -> None:
+    check(name, data.draw(texts(name)).encode())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(data=st.data())
+def test_key_order_settles_nothing(name: str, data: st.DataObject) -> None:
+    tree = data.draw(trees(name))
+    forwards, turned = json.dumps(tree).encode(), json.dumps(backwards(tree)).encode()
+    check(name, forwards)
+    assert outcome(decoder(name).decode, forwards) == outcome(decoder(name).decode, turned)
+
+
+def backwards(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: backwards(value) for key, value in reversed(tree.items())}
+    return [backwards(child) for child in tree] if isinstance(tree, list) else tree
+
+
+def check(name: str, value: bytes) -> None:
+    try:
+        decoded = decoder(name).decode(record(value))
+    except Undecodable as fault:
+        check_fault(fault)
+        return
+    check_ends(decoded)
+    for statement in decoded.statements:
+        check_statement(statement, set(IDENTIFIERS[name]))
+    for _, element_fault in decoded.faults:
+        check_fault(element_fault)
+
+
+def check_ends(decoded: Decoded) -> None:
+    """A record ends as statements or as a counted drop, never as nothing; and no id stands for two contents (rule 20)."""
+    assert bool(decoded.statements) != (decoded.unused is not None)
+    contents = {(statement.id or statement.fingerprint.hex()): statement for statement in decoded.statements}
+    assert all(contents[statement.id or statement.fingerprint.hex()] == statement for statement in decoded.statements)
+
+
+def check_statement(statement: Statement, listed: set[str]) -> None:
+    assert statement.identifiers
+    assert {*statement.identifiers, *statement.target} <= listed
+    for text in (*statement.identifiers.values(), *statement.target.values()):
+        assert 0 < len(text) <= 512
+        assert text == text.strip()
+    assert statement.occurred_at is None or format_instant(statement.occurred_at)
+    assert len(statement.fingerprint) == 16
+    assert not any(isinstance(value, dict | list) for value in statement.properties.values())
+    assert bool(statement.name) == (statement.kind == "event")
+    msgspec.json.encode(statement)  # every text can be written as UTF-8, every number as digits
+
+
+def check_fault(fault: Undecodable) -> None:
+    assert fault.reason.isidentifier()
+    fault.sentence.encode()
+    assert len(fault.sentence) < 600

@@ -1,0 +1,142 @@
+"""Small worlds for the tests of the core: a program, facts addressed to one subject, and what a run over them published.
+
+`History` drives `advance` over rows in memory, record by record, and keeps what consumers would see, so that a test can hold the net
+result of any arrival order against `fold`.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from processors.stages.diff import identity_of, publication_id
+from processors.stages.rules import Version
+from processors.stages.timeline import Match, Move
+from processors.state.memory import MemoryStore
+from processors.state.overlay import Overlay
+from processors.topology.advance import Advance
+from processors.topology.effects import Effects, FactsRecord, Publish
+from processors.topology.program import Program
+from schemas.application import Application
+from schemas.definitions import Funnel
+from schemas.facts import Coordinates, Fact, Value
+from schemas.instants import HOUR, parse_instant
+
+START = parse_instant("2026-01-01")
+
+APPLICATION = {
+    "application": "test",
+    "definitions": "funnels",
+    "identity": {
+        "namespaces": [
+            {"name": "contact", "kind": "lead", "from": ["crm"]},
+            {"name": "user", "kind": "lead"},
+            {"name": "anonymous", "kind": "visitor"},
+        ]
+    },
+    "sources": {
+        "web": {
+            "topics": ["web.events"],
+            "format": "segment",
+            "identifiers": {"userId": "user", "anonymousId": "anonymous"},
+            "fields": {"lead.plan": {"from": "traits.plan"}, "lead.score": {"from": "traits.score", "type": "number"}},
+        },
+        "crm": {
+            "topics": ["crm.changes"],
+            "format": "hubspot",
+            "identifiers": {"contact.objectId": "contact"},
+            "fields": {"lead.need": {"from": "need", "type": "bool"}},
+        },
+    },
+}
+
+
+def application(**changes: Any) -> Application:
+    """The test application, with top-level keys replaced."""
+    return Application.model_validate({**APPLICATION, **changes})
+
+
+def program(*funnels: dict[str, Any], **changes: Any) -> Program:
+    """The program of these funnels, each written as in a file."""
+    return Program([Funnel.model_validate(funnel) for funnel in funnels], application(**changes))
+
+
+def fact(at: float, what: str = "", *, id: str = "", order: int = 0, content: str = "", source: str = "web", late_by: float = 0, **values: Value) -> Fact:
+    """A fact about `user:1`: an event of this name, a record (delete, restore), or a change of `lead.*` values without a name.
+
+    Args:
+        at: Hours after START; `late_by` hours more is the broker's time.
+        what: Event name, `delete` or `restore`; empty for a change of the values.
+        id: By default what is said, so that two equal statements are one record.
+        order: Source order.
+        content: Makes another fingerprint for the same id.
+        source: Name of the source.
+        late_by: Hours after `at` at which the record reached the broker.
+        values: `plan="pro"` is `lead.plan` in a change and `event.properties.plan` in an event.
+    """
+    kind = what if what in ("delete", "restore") else "event" if what else "change"
+    prefix = "event.properties." if kind == "event" else "lead."
+    named = {prefix + name: value for name, value in values.items()}
+    said = id or json.dumps([at, what, order, named])
+    return Fact(
+        kind=kind,  # type: ignore[arg-type]  # decided above
+        entity="user:1",
+        occurred_at=START + round(at * HOUR),
+        source_order=order,
+        source=source,
+        id=said,
+        fingerprint=json.dumps([said, at, what, named, content]).encode(),
+        name=what if kind == "event" else "",
+        values=named,
+        broker_time=START + round((at + late_by) * HOUR),
+        coordinates=Coordinates("web.events", 0, abs(hash((said, content, late_by))) % 1000),
+    )
+
+
+class History:
+    """A run of `advance` over one partition."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.store = MemoryStore()
+        self.published: list[Publish] = []
+        self.effects: list[Effects] = []
+        self._advance = Advance(program)
+
+    def take(self, facts: Iterable[Fact]) -> "History":
+        """Advance over facts in this order, one transaction each; returns itself."""
+        for arrived in facts:
+            offset = len(self.effects)
+            rows = Overlay(self.store, 0)
+            effects = self._advance(FactsRecord(msgspec.msgpack.encode(arrived), 0, offset, START + offset), rows)
+            self.store.apply({0: effects.rows}, {})
+            self.published += [*effects.published, *effects.snapshots.values()]
+            self.effects.append(effects)
+        return self
+
+    def bodies(self, topic: str) -> list[dict[str, Any]]:
+        """The JSON bodies published to a topic, in order."""
+        return [json.loads(record.value) for record in self.published if record.topic == topic and record.value is not None]
+
+    def net(self, topic: str) -> dict[str, dict[str, Any]]:
+        """The last operation of each id, without what depends on arrival; retracted ids are gone."""
+        identity = "transition_id" if topic == "transitions" else "conversion_id"
+        last = {body[identity]: body for body in self.bodies(topic)}
+        return {key: _lasting(body) for key, body in last.items() if body["op"] != "retract"}
+
+    def dead_letters(self) -> set[bytes]:
+        """The values of the dead letters."""
+        return {record.value or b"" for record in self.published if record.topic == "dead_letters"}
+
+
+def _lasting(body: dict[str, Any]) -> dict[str, Any]:
+    dropped = ("op", "revision", "sequence", "recorded_at", "provenance", "supersedes")
+    kept = {key: value for key, value in body.items() if key not in dropped}
+    kept["cause"] = {**body["cause"], "facts": [{"source": read["source"], "id": read["id"]} for read in body["cause"]["facts"]]}
+    return kept
+
+
+def expected_ids(moves: Sequence[Move], matches: Sequence[Match], version: Version) -> set[str]:
+    """The ids that a timeline publishes."""
+    return {publication_id(identity_of(content, version.funnel, version.number), version.subject) for content in (*moves, *matches)}
