@@ -136,6 +136,18 @@ class Topics(Shape):
     metrics: TopicName | None = None
     dead_letters: TopicName | None = None
 
+    def resolved(self, application: str) -> OwnTopics:
+        """The names of our topics in an application of this name."""
+        return OwnTopics(
+            facts=self.facts or f"{application}-facts",
+            changelog=self.changelog or f"{application}-changelog",
+            transitions=self.transitions or f"{self.prefix}.transitions.v1",
+            conversions=self.conversions or f"{self.prefix}.conversions.v1",
+            leads=self.leads or f"{self.prefix}.leads.v1",
+            metrics=self.metrics or f"{self.prefix}.metrics.v1",
+            dead_letters=self.dead_letters or f"{self.prefix}.dead-letters.v1",
+        )
+
 
 class State(Shape):
     """Where the store lies: a cache of the changelog (ER-26)."""
@@ -248,16 +260,7 @@ class Application(Shape):
     @property
     def own_topics(self) -> OwnTopics:
         """The resolved names of our own topics."""
-        given, prefix = self.topics, self.topics.prefix
-        return OwnTopics(
-            facts=given.facts or f"{self.application}-facts",
-            changelog=given.changelog or f"{self.application}-changelog",
-            transitions=given.transitions or f"{prefix}.transitions.v1",
-            conversions=given.conversions or f"{prefix}.conversions.v1",
-            leads=given.leads or f"{prefix}.leads.v1",
-            metrics=given.metrics or f"{prefix}.metrics.v1",
-            dead_letters=given.dead_letters or f"{prefix}.dead-letters.v1",
-        )
+        return self.topics.resolved(self.application)
 
     def masked(self) -> dict[str, Any]:
         """The whole configuration as plain values, every secret replaced by `***` (ER-32)."""

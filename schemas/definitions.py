@@ -86,7 +86,9 @@ class Conversion(Shape):
     owner: Text | None = Field(default=None, description="Who answers for it; the funnel's owner when absent.")
     when: Signals = Field(description="The events that count as this conversion.")
     count: Annotated[Count, BeforeValidator(_read_count), WithJsonSchema({"shape": "count"})] = Field(
-        default=Count(), description="Which matches are counted; the others are published as repeats."
+        default=Count(),
+        description="Which matches are counted; the others are published as repeats.",
+        json_schema_extra={"default": "every"},
     )
     exclusive: Name | None = Field(
         default=None, description="A group; of its conversions the first that matches wins, in file order."

@@ -7,9 +7,9 @@ leave open thirty of what. Models that are made in code may pass the integer.
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 
-from schemas.instants import DAY, HOUR, MILLISECOND, MINUTE, SECOND, parse_instant
+from schemas.instants import DAY, HOUR, MILLISECOND, MINUTE, SECOND, format_instant, parse_instant
 
 FROM_FILE = {"written": True}
 """Validation context for models read from a file: numbers without a unit are refused."""
@@ -61,6 +61,20 @@ def parse_size(text: str) -> int:
     return size
 
 
+def format_duration(microseconds: int) -> str:
+    """Write a duration in the largest unit that fits it whole: `30d`, `36h`; fractions of a millisecond are cut off."""
+    for unit, length in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND)):
+        if microseconds % length == 0:
+            return f"{microseconds // length}{unit}"
+    return f"{microseconds // MILLISECOND}ms"
+
+
+def format_size(size: int) -> str:
+    """Write a size in the largest unit that fits it whole: `1MiB`, `500B`."""
+    unit, length = next((unit, length) for unit, length in reversed(_SIZES.items()) if size % length == 0)
+    return f"{size // length}{unit}"
+
+
 def _integer_outside_files(value: Any, info: ValidationInfo) -> int | None:
     written = bool(info.context and info.context.get("written"))
     return value if isinstance(value, int) and not isinstance(value, bool) and not written else None
@@ -90,6 +104,21 @@ def _as_written(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-Duration = Annotated[int, BeforeValidator(_read_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
-Size = Annotated[int, BeforeValidator(_read_size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})]
-Instant = Annotated[int, BeforeValidator(_read_instant), WithJsonSchema({"type": "string"})]
+Duration = Annotated[
+    int,
+    BeforeValidator(_read_duration),
+    PlainSerializer(format_duration, when_used="json"),
+    WithJsonSchema({"shape": "duration"}),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(_read_size),
+    PlainSerializer(format_size, when_used="json"),
+    WithJsonSchema({"shape": "size"}),
+]
+Instant = Annotated[
+    int,
+    BeforeValidator(_read_instant),
+    PlainSerializer(format_instant, when_used="json"),
+    WithJsonSchema({"shape": "instant"}),
+]

@@ -22,6 +22,7 @@ from schemas.application import Application
 from schemas.definitions import Funnel
 from schemas.facts import Coordinates, Fact, Value
 from schemas.instants import HOUR, parse_instant
+from tests.oracle import lasting
 
 START = parse_instant("2026-01-01")
 
@@ -123,18 +124,11 @@ class History:
         """The last operation of each id, without what depends on arrival; retracted ids are gone."""
         identity = "transition_id" if topic == "transitions" else "conversion_id"
         last = {body[identity]: body for body in self.bodies(topic)}
-        return {key: _lasting(body) for key, body in last.items() if body["op"] != "retract"}
+        return {key: lasting(body) for key, body in last.items() if body["op"] != "retract"}
 
     def dead_letters(self) -> set[bytes]:
         """The values of the dead letters."""
         return {record.value or b"" for record in self.published if record.topic == "dead_letters"}
-
-
-def _lasting(body: dict[str, Any]) -> dict[str, Any]:
-    dropped = ("op", "revision", "sequence", "recorded_at", "provenance", "supersedes")
-    kept = {key: value for key, value in body.items() if key not in dropped}
-    kept["cause"] = {**body["cause"], "facts": [{"source": read["source"], "id": read["id"]} for read in body["cause"]["facts"]]}
-    return kept
 
 
 def expected_ids(moves: Sequence[Move], matches: Sequence[Match], version: Version) -> set[str]:

@@ -121,7 +121,7 @@ class Ingest:
                         raise Undecodable("unlisted_value", f"{name} is {str(sent)[:100]!r}, which the values of field {field} do not list.")
                     value = sent if mapped is None and given.unlisted == "keep" else mapped
                 try:
-                    changes[field] = typed(value, given.type or field_type(field))
+                    changes[field] = _storable(typed(value, given.type or field_type(field)))
                 except ValueError:
                     changes[field] = None
                     effects.count("unconvertible", plan.name, field)
@@ -148,7 +148,12 @@ def _scalar_at(event: Mapping[str, Any], keys: Sequence[str]) -> Value:
             found = found.get(".".join(keys[index:]))
             break
         found = found[key]
-    return found if isinstance(found, str | int | float | bool) else None
+    return _storable(found) if isinstance(found, str | int | float | bool) else None
+
+
+def _storable(value: Value) -> Value:
+    """A whole number beyond 64 bits as its digits: facts travel as MessagePack, which ends there."""
+    return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
 
 
 def _keep_once(effects: Effects, record: SourceRecord, faults: Sequence[tuple[int, Undecodable]]) -> None:

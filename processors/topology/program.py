@@ -66,7 +66,7 @@ class Program:
             hash_key.get_secret_value().encode() if hash_key is not None else b"",
         )
         used_fields = {field for funnel in definitions for field in fields_read(funnel)}
-        self.sources = {name: _plan(name, source, frozenset(self.events), used_fields) for name, source in application.sources.items()}
+        self.sources = {name: _plan(name, source, frozenset(self.events), used_fields, application.limits.nesting) for name, source in application.sources.items()}
         self._by_event, self._by_field = _readers(definitions, self.funnels)
         self._kinds = {namespace.name: namespace.kind for namespace in application.identity.namespaces}
 
@@ -131,13 +131,15 @@ def _field_types(application: Application) -> dict[str, str]:
     }
 
 
-def _plan(name: str, source: Source, used_events: frozenset[str], used_fields: set[str]) -> SourcePlan:
+def _plan(name: str, source: Source, used_events: frozenset[str], used_fields: set[str], nesting: int) -> SourcePlan:
     fields: dict[tuple[str, str], list[tuple[str, FieldSource]]] = {}
     for field, given in _fields_of(source).items():
         if field in used_fields:
             about = field.split(".", 1)[0]
             fields.setdefault((about, given.from_), []).append((field, given))
-    decoder = decoder_for(source.format, used_events=used_events, identifiers=frozenset(source.identifiers), session=source.session)
+    decoder = decoder_for(
+        source.format, used_events=used_events, identifiers=tuple(source.identifiers), session=source.session, nesting=nesting
+    )
     return SourcePlan(name, decoder, dict(source.identifiers), fields)
 
 

@@ -61,7 +61,7 @@ def _fact(number: int, said: dict[str, Any], start: int) -> Fact:
 
 def _cases() -> Iterator[Any]:
     if not SHARED.is_dir():
-        yield pytest.param({}, {}, id="absent", marks=pytest.mark.skip(reason=ABSENT))
+        yield pytest.param({}, {}, id="absent", marks=[pytest.mark.shared, pytest.mark.skip(reason=ABSENT)])
         return
     for name in FILES:
         text = (SHARED / "cases" / f"{name}.yml").read_text()
@@ -69,7 +69,7 @@ def _cases() -> Iterator[Any]:
             continue
         spec = _load(SHARED / "cases" / f"{name}.test.yml")
         for case in spec["tests"]:
-            yield pytest.param(_load(SHARED / "cases" / f"{name}.yml"), {"start": spec.get("start"), **case}, id=f"{name}-{case['name']}")
+            yield pytest.param(_load(SHARED / "cases" / f"{name}.yml"), {"start": spec.get("start"), **case}, id=f"{name}-{case['name']}", marks=pytest.mark.shared)
 
 
 def _fields(funnel: Any) -> dict[str, Any]:

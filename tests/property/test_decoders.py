@@ -20,60 +20,31 @@ IDENTIFIERS = {
     "segment": ("anonymousId", "userId", "groupId", "traits.email", "context.traits.email", "a.b.c", "", "."),
     "hubspot": ("contact.objectId", "deal.objectId", "company.objectId", "contact.properties.email", "contact.", "deal"),
 }
+SEGMENT = "type event name userId anonymousId groupId previousId messageId timestamp originalTimestamp properties context traits"
+HUBSPOT = (
+    "subscriptionType eventType objectId objectTypeId portalId propertyName propertyValue occurredAt mergedObjectIds properties"
+)
+OBJECTS = (
+    "primaryObjectId newObjectId associationType fromObjectId toObjectId associationRemoved id updatedAt archived archivedAt"
+)
 NAMES = {
-    "segment": [
-        "type",
-        "event",
-        "name",
-        "userId",
-        "anonymousId",
-        "groupId",
-        "previousId",
-        "messageId",
-        "timestamp",
-        "originalTimestamp",
-        "properties",
-        "context",
-        "traits",
-        "campaign",
-        "sessionId",
-        "ip",
-        "email",
-        "a",
-        "a.b",
-        "traits.email",
-    ],
+    "segment": f"{SEGMENT} campaign sessionId ip email a a.b traits.email".split(" "),
+    "hubspot": f"{HUBSPOT} {OBJECTS} email dealstage changeSource".split(" "),
+}
+SOUND: dict[str, list[dict[str, Any]]] = {
+    "segment": [{"userId": "u-1"}, {"anonymousId": "a-1"}, {"previousId": "u-0"}, {"event": "Signed Up"}, {"messageId": "m-1"}],
     "hubspot": [
-        "subscriptionType",
-        "eventType",
-        "objectId",
-        "objectTypeId",
-        "portalId",
-        "propertyName",
-        "propertyValue",
-        "id",
-        "occurredAt",
-        "mergedObjectIds",
-        "primaryObjectId",
-        "newObjectId",
-        "associationType",
-        "fromObjectId",
-        "toObjectId",
-        "associationRemoved",
-        "properties",
-        "updatedAt",
-        "archived",
-        "archivedAt",
-        "email",
-        "dealstage",
-        "changeSource",
+        {"objectId": 151},
+        {"propertyName": "email", "propertyValue": ""},
+        {"primaryObjectId": 1, "mergedObjectIds": [2, 3]},
     ],
 }
+"""Parts that make many records whole, so that what lies behind the first checks is reached."""
 KINDS: dict[str, list[dict[str, Any]]] = {
     "segment": [{"type": call} for call in ("track", "page", "screen", "identify", "group", "alias", "Track", "merge")],
     "hubspot": [
         {"id": "1", "properties": {"email": "a@b.example"}},
-        {"subscriptionType": "deal.associationChange", "associationType": "DEAL_TO_CONTACT"},
+        {"subscriptionType": "deal.associationChange", "associationType": "DEAL_TO_CONTACT", "fromObjectId": 7, "toObjectId": 1},
         *(
             {"subscriptionType": f"{crm}.{action}"}
             for crm in ("contact", "deal", "company", "object", "ticket")
@@ -84,51 +55,48 @@ KINDS: dict[str, list[dict[str, Any]]] = {
 WORDS = ["", "u-1", " 7 ", "\x00", "x" * 513, "true", "Signed Up", "0-1", "0-3", "CONTACT_TO_DEAL", "1462216307945", "9" * 18]
 TIMES = ["2026-01-01T10:00:00Z", "2026-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
 # As JSON text, since no Python value stands for some of it: numbers of any size, and what parsers disagree on.
-ODD = [
-    "1e400",
-    "-1e-400",
-    "9" * 4300,
-    "-" + "9" * 4300,
-    "9" * 4400,
-    "1E15",
-    "1.0",
-    "NaN",
-    "-Infinity",
-    '"\\ud800"',
-    '"\\udfff\\ud800"',
-]
+ODD = ["1e400", "-1e-400", "9" * 4300, "-" + "9" * 4300, "9" * 4400, "1E15", "1.0", "NaN", "-Infinity"]
+ODD += ['"\\ud800"', '"\\udfff\\ud800"']
 
-scalars: Bodies = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9)
-)
-scalars |= st.sampled_from(WORDS + TIMES)
+scalars: Bodies = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+scalars |= st.text(max_size=9) | st.sampled_from(WORDS + TIMES)
 
 
 @functools.cache
 def trees(name: str) -> Bodies:
-    """Decoded JSON, mostly a record of one of the format's kinds whose fields have any shape."""
+    """Decoded JSON: records of the format's kinds, alone or in an array, with fields of any shape."""
     keys = st.sampled_from(NAMES[name]) | st.text(max_size=3)
 
     def grown(inner: Bodies) -> Bodies:
         return st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4)
 
-    values = st.recursive(scalars, grown, max_leaves=8)
-    fields = st.dictionaries(keys, values, max_size=8)
-    bodies = st.builds(lambda given, kind: {**given, **kind}, fields, st.sampled_from(KINDS[name]))
-    return bodies | st.lists(bodies | values, max_size=3) | values
+    fields = st.dictionaries(keys, st.recursive(scalars, grown, max_leaves=8), max_size=5)
+    objects = st.fixed_dictionaries({}, optional=dict.fromkeys(("properties", "context", "traits"), fields))
+    sound = st.lists(st.sampled_from(SOUND[name]), max_size=3)
+    bodies = st.builds(merged, fields | objects, sound, st.sampled_from(KINDS[name]))
+    return bodies | st.lists(bodies | scalars, max_size=3)
+
+
+def merged(fields: dict[str, Any], sound: list[dict[str, Any]], kind: dict[str, Any]) -> dict[str, Any]:
+    return functools.reduce(dict.__or__, [fields, *sound, kind])
 
 
 @functools.cache
 def texts(name: str) -> Bodies:
     """JSON text with repeated keys, numbers of any size and texts that UTF-8 cannot carry."""
     keys = st.sampled_from(NAMES[name]).map(json.dumps)
-    kinds = st.sampled_from([json.dumps(kind)[1:-1] for kind in KINDS[name]])
     values = scalars.map(json.dumps) | st.sampled_from(ODD)
     values |= st.lists(values, max_size=2).map(lambda inner: f"[{','.join(inner)}]")
     values |= st.builds('{{{}:{},"properties":{}}}'.format, keys, values, values)
-    fields = st.lists(st.builds("{}:{}".format, keys, values), max_size=8)
+    kinds = st.sampled_from(KINDS[name]).map(pairs)
+    sound = st.sampled_from(SOUND[name]).map(pairs)
+    fields = st.lists(sound | st.builds("{}:{}".format, keys, values), max_size=8)
     bodies = st.builds(lambda kind, given: f"{{{','.join([kind, *given])}}}", kinds, fields)
     return bodies | bodies.map(lambda body: f"[{body},{body}]")
+
+
+def pairs(body: dict[str, Any]) -> str:
+    return json.dumps(body)[1:-1]
 
 
 def decoder(name: str) -> Decoder:

@@ -1,0 +1,1 @@
+"""Benchmarks: figures with the method beside them, never timed tests."""

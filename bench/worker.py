@@ -1,0 +1,46 @@
+"""The worker of the common job: writes its configuration from the driver's environment, makes its topics, and is `funnelstream run`.
+
+The driver makes topics for engines that bring none; ours need a facts topic with log-append time, so it makes its own and only publishes
+to the driver's conversions and transitions.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from processors.cli import main as command
+
+CONFIGURATION = """\
+application: {APP_ID}
+definitions: {funnel}
+kafka: {{bootstrap.servers: "{BOOTSTRAP}", retry.backoff.ms: "5"}}
+topics:
+  prefix: {APP_ID}
+  partitions: 4
+  transitions: {TRANSITIONS_TOPIC}
+  conversions: {CONVERSIONS_TOPIC}
+state: {{path: {STATE_DIR}/store}}
+identity: {{namespaces: [{{name: user, kind: lead}}, {{name: anonymous, kind: visitor}}]}}
+sources:
+  web: {{topics: [{IN_TOPIC}], format: segment, identifiers: {{userId: user, anonymousId: anonymous}}}}
+limits: {{batch_time: {COMMIT_MS}ms}}
+http: {{listen: "127.0.0.1:0"}}
+log: {{level: warning}}
+"""
+
+
+def main() -> None:
+    """Become `funnelstream run`."""
+    folder = Path(os.environ["STATE_DIR"])
+    config = folder / "funnelstream.yml"
+    if not config.exists():
+        config.write_text(CONFIGURATION.format(**os.environ, funnel=Path(__file__).with_name("funnel.yml")))
+        sys.argv = ["funnelstream", "topics", "create", "--config", str(config)]
+        if code := command.run_command():
+            sys.exit(code)
+    sys.argv = ["funnelstream", "run", "--config", str(config), "--instance", "bench"]
+    command.main()
+
+
+if __name__ == "__main__":
+    main()

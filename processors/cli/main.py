@@ -1,0 +1,62 @@
+"""`funnelstream`: the commands, and the exit codes that scripts rely on.
+
+0 ok; 1 the input or the definitions are at fault; 2 usage; 3 the environment is; 4 our own fault (a bug); 5 fenced or gave up: restart me.
+"""
+
+import sys
+import traceback
+
+import typer
+
+from processors.cli.demo import demo
+from processors.cli.lint import lint
+from processors.cli.replay import replay
+from processors.cli.report import report
+from processors.cli.run import run
+from processors.cli.schema import schema
+from processors.cli.topics import topics
+from processors.engine.stop import BUG, Stop
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="funnelstream",
+    help="Tracking events and CRM changes in, conversions and stage transitions out, exactly once.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(replay)
+app.command()(report)
+app.command()(demo)
+app.command()(lint)
+app.command()(schema)
+app.add_typer(topics, name="topics")
+
+
+def main() -> None:
+    """Entry point of the console script: runs the command and exits with its code."""
+    sys.exit(run_command())
+
+
+def run_command() -> int:
+    """Run the command that `sys.argv` names; returns its exit code."""
+    try:
+        app(standalone_mode=True)
+    except SystemExit as leaving:  # usage errors and typer.Exit
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except Stop as stop:
+        print(f"funnelstream: {stop.sentence}", file=sys.stderr)
+        return stop.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception:  # the last line of defence: whatever was not foreseen is ours, and says so
+        traceback.print_exc()
+        print("funnelstream: this is a bug in funnelstream; please report it with the lines above.", file=sys.stderr)
+        return BUG
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""`funnelstream replay`: files of raw records through the same topology, without Kafka."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+import typer
+
+from processors.cli.loading import Loaded, load
+from processors.engine.stop import ENVIRONMENT, INPUT, Stop
+from processors.metrics.census import FunnelOutline
+from processors.simulation.replay import FILES, Input, Line, Malformed, Replay, enveloped_lines, output_line, raw_lines
+from processors.state.store import DiskStore, Label
+from schemas.instants import parse_instant
+
+OUTLINES = "funnels.json"
+"""What `report` needs to know of the definitions that a replay ran with."""
+
+
+def replay(
+    config: Annotated[Path, typer.Option(help="The application's configuration.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; made if it is not there.")],
+    given: Annotated[
+        list[str], typer.Option("--input", metavar="SOURCE=FILE", help="A file of one raw record value per line; may be repeated.")
+    ],
+    as_of: Annotated[str | None, typer.Option(help="The last watermark: later records are not read. ISO 8601.")] = None,
+    envelope: Annotated[bool, typer.Option(help='Lines are {"key", "value", "headers", "timestamp"}.')] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace what an earlier replay wrote to the folder.")] = False,
+) -> None:
+    """Run files of records through the funnels and write what would have been published."""
+    loaded = load(config)
+    until = _instant(as_of)
+    with ExitStack() as files:
+        inputs = [_input(files, loaded, text, envelope) for text in given]
+        folder = _folder(out, overwrite)
+        outputs = {topic: files.enter_context((folder / name).open("wb")) for topic, name in FILES.items()}
+        (folder / "metrics.ndjson").write_bytes(b"")
+        (folder / OUTLINES).write_bytes(msgspec.json.encode([outline(funnel) for funnel in loaded.funnels]))
+        store = DiskStore(folder / "state", Label(loaded.application.application, 1))
+        files.callback(store.close)
+        counted = _run(Replay(loaded.program, store), inputs, until, outputs)
+    typer.echo(", ".join(f"{count} {what}" for what, count in counted.items()) + f" written to {out}")
+    typer.echo(f"Next: funnelstream report {out}")
+
+
+def _run(run: Replay, inputs: list[Input], until: int | None, outputs: dict[Any, BinaryIO]) -> dict[str, int]:
+    counted = dict.fromkeys((name.removesuffix(".ndjson") for name in FILES.values()), 0)
+    try:
+        for effects in run.run(inputs, until, time.time_ns() // 1000):
+            for publish in effects.published:
+                outputs[publish.topic].write(output_line(publish))
+                counted[FILES[publish.topic].removesuffix(".ndjson")] += 1
+    except Malformed as error:
+        raise Stop(INPUT, str(error)) from error
+    return counted
+
+
+def outline(funnel: Any) -> FunnelOutline:
+    """What a report needs of a definition."""
+    return FunnelOutline(
+        funnel.funnel,
+        funnel.version,
+        funnel.subject,
+        [stage.name for stage in funnel.stages],
+        [outcome.name for outcome in funnel.outcomes],
+        [conversion.name for conversion in funnel.conversions],
+    )
+
+
+def _instant(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no ISO 8601 time, such as 2026-01-31T12:00:00Z", param_hint="--as-of") from error
+
+
+def _input(files: ExitStack, loaded: Loaded, text: str, envelope: bool) -> Input:
+    name, separator, path = text.partition("=")
+    source = loaded.application.sources.get(name)
+    if not separator or source is None:
+        known = ", ".join(loaded.application.sources)
+        raise typer.BadParameter(f"{text!r} names no source: write SOURCE=FILE with SOURCE one of {known}", param_hint="--input")
+    try:
+        lines: Iterator[bytes] = files.enter_context(Path(path).open("rb"))
+    except OSError as error:
+        raise Stop(ENVIRONMENT, f"input {path} cannot be read: {error.strerror}") from error
+    read: Iterator[Line] = enveloped_lines(lines, path) if envelope else raw_lines(lines)
+    return Input(name, source.topics[0], read)
+
+
+def _folder(out: Path, overwrite: bool) -> Path:
+    if (out / OUTLINES).exists() and overwrite:
+        shutil.rmtree(out / "state", ignore_errors=True)
+    elif out.exists() and any(out.iterdir()):
+        raise Stop(INPUT, f"{out} is not empty: name another --out, or add --overwrite if it is an earlier replay's.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Stop(ENVIRONMENT, f"{out} cannot be made: {error.strerror}") from error
+    return out

@@ -1,0 +1,62 @@
+"""Tables: a counted funnel as lines, and as what a terminal shows."""
+
+from typing import NamedTuple
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from processors.metrics.census import Census
+
+BAR = 16
+"""Characters of the longest bar."""
+
+
+class Row(NamedTuple):
+    """One line of a report. `of_previous` is the share of those who reached the step before that also reached this one."""
+
+    funnel: str
+    kind: str
+    name: str
+    reached: int | None
+    touched: int | None
+    now: int | None
+    of_previous: float | None
+    counted: int | None
+    repeats: int | None
+
+
+def rows_of(census: Census) -> list[Row]:
+    """The lines of one funnel."""
+    rows: list[Row] = []
+    before: int | None = None
+    for stage in census.stages():
+        share = stage.reached / before if before else None
+        rows.append(Row(census.outline.funnel, "stage", stage.name, stage.reached, stage.touched, stage.now, share, None, None))
+        before = stage.reached
+    for outcome in census.outcomes():
+        rows.append(Row(census.outline.funnel, "outcome", outcome.name, outcome.reached, outcome.touched, outcome.now, None, None, None))
+    for conversion in census.conversions():
+        rows.append(
+            Row(census.outline.funnel, "conversion", conversion.name, None, None, None, None, conversion.counted, conversion.repeats)
+        )
+    return rows
+
+
+def funnel_table(census: Census) -> Table:
+    """One funnel as a table with bars: its stages in order, then its outcomes, then its conversions below."""
+    rows = rows_of(census)
+    most = max((row.reached or 0 for row in rows), default=0)
+    outline = census.outline
+    people = f"{census.people()} {outline.subject}s" if census.people() != 1 else f"1 {outline.subject}"
+    table = Table(title=f"{outline.funnel} v{outline.version}: {people}", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    for column, right in (("", False), ("reached", True), ("touched", True), ("now", True), ("of step before", True), ("", False)):
+        table.add_column(column, justify="right" if right else "left", no_wrap=True)
+    for row in rows:
+        if row.kind != "conversion":
+            bar = "█" * round(BAR * (row.reached or 0) / most) if most else ""
+            share = "" if row.of_previous is None else f"{row.of_previous:.1%}"
+            name, style = (row.name, None) if row.kind == "stage" else (f"→ {row.name}", "green")
+            table.add_row(name, str(row.reached), str(row.touched), str(row.now), share, bar, style=style)
+    conversions = [f"conversion {row.name}: {row.counted} counted, {row.repeats} repeats" for row in rows if row.kind == "conversion"]
+    table.caption = "\n".join(conversions) or None
+    return table

@@ -1,0 +1,49 @@
+"""`funnelstream topics create`: our topics, created on request and never otherwise."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from processors.cli.loading import Loaded, load
+from processors.engine.settings import Clients
+from processors.engine.stop import ENVIRONMENT, Stop
+
+topics = typer.Typer(help="The topics that the application writes.", no_args_is_help=True)
+
+
+@topics.callback()
+def _group() -> None:
+    """The topics that the application writes."""
+
+
+@topics.command()
+def create(
+    config: Annotated[Path, typer.Option(help="The application's configuration.")],
+    with_sources: Annotated[bool, typer.Option("--with-sources", help="Create the sources' topics as well, if nobody else does.")] = False,
+) -> None:
+    """Create the topics that are missing; one that exists is left as it is, and what differs in it is said."""
+    from confluent_kafka.admin import AdminClient
+
+    from processors.cli.run import engine_settings
+    from processors.engine.topics import WantedTopic, create_topics, wanted_topics
+
+    loaded = load(config)
+    settings = engine_settings(loaded, "topics")
+    wanted = wanted_topics(settings.topics, loaded.application.topics.partitions)
+    if with_sources:
+        wanted += [WantedTopic("source", name, loaded.application.topics.partitions, {}) for name in _source_topics(loaded)]
+    reports = create_topics(AdminClient(Clients(settings).admin()), wanted, loaded.application.topics.replication)
+    table = Table("topic", "", "")
+    for report in reports:
+        table.add_row(report.name, report.state, report.detail)
+    Console().print(table)
+    differing = [report.name for report in reports if report.state == "differs" and report.name not in _source_topics(loaded)]
+    if differing:
+        raise Stop(ENVIRONMENT, f"{', '.join(differing)} exist but differ from what is wanted: change them with your Kafka tools, or name others under topics.")
+
+
+def _source_topics(loaded: Loaded) -> list[str]:
+    return [topic for source in loaded.application.sources.values() for topic in source.topics]

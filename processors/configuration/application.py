@@ -1,0 +1,102 @@
+"""The application's configuration from its file: references replaced, checked whole, every mistake in one go."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path as File
+from typing import Any
+
+from pydantic import PrivateAttr, ValidationError
+
+from processors.configuration.interpolation import Interpolation
+from processors.configuration.kafka_settings import check_kafka
+from processors.configuration.problems import Problem, in_order
+from processors.configuration.sentences import mistakes_in
+from processors.configuration.wiring import check_wiring
+from processors.configuration.yaml_source import Document, read_document
+from schemas.application import Application, OwnTopics, Topics
+from schemas.mistakes import Mistake
+from schemas.quantities import FROM_FILE
+
+_RELATIVE = (("definitions",), ("state", "path"), ("money", "rates"))
+"""Paths that are relative to the configuration's folder, not to where the command was started."""
+_SECRETS = (("identity", "hash_key"), ("insights", "token"))
+
+
+class WrittenApplication(Application):
+    """An application that was read from a file, and knows where everything is written in it."""
+
+    _document: Document = PrivateAttr()
+
+    @property
+    def document(self) -> Document:
+        """The file it was read from."""
+        return self._document
+
+
+def load_application(path: File | str, environment: Mapping[str, str]) -> tuple[WrittenApplication | None, list[Problem]]:
+    """Read a configuration.
+
+    Args:
+        path: The file. Relative paths in it are relative to its folder.
+        environment: The variables that `${NAME}` stands for.
+
+    Returns:
+        The application (None when there are errors), and every problem by place.
+
+    Raises:
+        Unreadable: The file is missing or cannot be read.
+    """
+    file = File(path)
+    document = read_document(file)
+    if document.data is None:
+        return None, document.problems
+    if not isinstance(document.data, dict):
+        sentence = "a configuration is a mapping of keys to values: write application: NAME, definitions: FOLDER and so on"
+        return None, [*document.problems, document.problem(Mistake((), sentence))]
+    references = Interpolation(environment, file.parent)
+    written = references.resolve(document.data)
+    for section, key in _SECRETS:
+        if isinstance(given := written.get(section), dict):
+            references.conceal((section, key), given.get(key))
+    application, mistakes = _validated(_anchored(written, file.parent))
+    unresolved = {mistake.path for mistake in references.mistakes}
+    mistakes = [mistake for mistake in (*mistakes, *_cross_checks(written)) if mistake.path not in unresolved]
+    problems = [*document.problems, *map(document.problem, references.mistakes)]
+    problems += [document.problem(references.concealed(mistake)) for mistake in mistakes]
+    if problems or application is None:
+        return None, in_order(problems)
+    application._document = document
+    return application, []
+
+
+def _validated(data: dict[str, Any]) -> tuple[WrittenApplication | None, list[Mistake]]:
+    try:
+        return WrittenApplication.model_validate(data, context=FROM_FILE), []
+    except ValidationError as error:
+        return None, mistakes_in(Application, error)
+
+
+def _cross_checks(written: Mapping[str, Any]) -> Iterator[Mistake]:
+    limits = written.get("limits")
+    if isinstance(kafka := written.get("kafka"), dict):
+        yield from check_kafka(kafka, limits.get("batch_time") if isinstance(limits, dict) else None)
+    yield from check_wiring(written, _own_topics(written))
+
+
+def _own_topics(written: Mapping[str, Any]) -> OwnTopics | None:
+    """Our topics as far as their own section and the name can be read: the rest of the file may still have mistakes."""
+    try:
+        topics = Topics.model_validate(written.get("topics", {}), context=FROM_FILE)
+        return topics.resolved(str(written.get("application")))
+    except ValidationError:
+        return None
+
+
+def _anchored(written: dict[str, Any], folder: File) -> dict[str, Any]:
+    anchored = dict(written)
+    for section, *inner in _RELATIVE:
+        value = anchored.get(section)
+        if not inner and isinstance(value, str) and value.strip():
+            anchored[section] = str(folder / value)
+        elif inner and isinstance(value, dict) and isinstance(value.get(inner[0]), str) and value[inner[0]].strip():
+            anchored[section] = {**value, inner[0]: str(folder / value[inner[0]])}
+    return anchored

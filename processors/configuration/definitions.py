@@ -1,0 +1,109 @@
+"""Definitions from files and folders: every mistake of every file in one go, and the funnels where there are none."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path as File
+from typing import NamedTuple
+
+from processors.configuration.definition_file import DefinitionFile
+from processors.configuration.entering import check_entering
+from processors.configuration.known_fields import KnownFields
+from processors.configuration.names import check_names
+from processors.configuration.outline import POSITIONS, Outline
+from processors.configuration.problems import Problem, Unreadable, in_order
+from processors.configuration.reading_fields import check_fields
+from processors.configuration.versions import check_together
+from processors.configuration.yaml_source import read_document
+from schemas.application import Application
+from schemas.definitions import Funnel, Library, digest_of
+from schemas.mistakes import Mistake
+
+
+class DefinitionSet(NamedTuple):
+    """All definitions that an application uses.
+
+    Attributes:
+        funnels: Every version of every funnel, by name and version; those of files with mistakes of form are left out.
+        libraries: Shared conversions, by name.
+        files: The files, with places.
+    """
+
+    funnels: tuple[Funnel, ...]
+    libraries: tuple[Library, ...]
+    files: tuple[DefinitionFile, ...]
+
+    @property
+    def digest(self) -> str:
+        """One digest over all of them: workers that differ in it must not run together."""
+        return digest_of(sorted(funnel.digest for funnel in self.funnels))
+
+
+def load_definitions(paths: Iterable[File | str], application: Application | None = None) -> tuple[DefinitionSet, list[Problem]]:
+    """Read definitions.
+
+    Args:
+        paths: Files, or folders of which every `*.yml` but `*.test.yml` is read.
+        application: Where it is known, only fields that its sources give may be read.
+
+    Returns:
+        The definitions, and every problem in order of file and place. Only without an error among them are the definitions whole.
+
+    Raises:
+        Unreadable: A path is missing or cannot be read, or a folder holds no definitions.
+    """
+    files = tuple(DefinitionFile(read_document(file)) for file in _files(paths))
+    libraries = [file.model for file in files if isinstance(file.model, Library)]
+    funnels = [_with_libraries(file, file.model, libraries) for file in files if isinstance(file.model, Funnel)]
+    found = DefinitionSet(
+        tuple(sorted(funnels, key=lambda funnel: (funnel.funnel, funnel.version))),
+        tuple(sorted(libraries, key=lambda library: library.name)),
+        files,
+    )
+    return found, in_order(_problems(files, KnownFields(application)))
+
+
+def _files(paths: Iterable[File | str]) -> list[File]:
+    found: dict[File, File] = {}  # by absolute path: a file that is named twice is read once
+    for path in map(File, paths):
+        for file in _in_folder(path) if path.is_dir() else [path]:
+            found.setdefault(file.absolute(), file)
+    return list(found.values())
+
+
+def _in_folder(folder: File) -> list[File]:
+    try:
+        files = sorted(file for file in folder.iterdir() if file.name.endswith(".yml") and not file.name.endswith(".test.yml"))
+    except OSError as reason:
+        raise Unreadable(f"{folder} cannot be read: {reason.strerror or reason}") from None
+    if not files:
+        raise Unreadable(f"{folder} holds no definitions: put a funnel there as NAME.yml")
+    return files
+
+
+def _with_libraries(file: DefinitionFile, funnel: Funnel, libraries: Sequence[Library]) -> Funnel:
+    used = {name for _, name in file.outline.conversions_used()} - {conversion.name for conversion in funnel.conversions}
+    lending = [library for library in libraries if used & {conversion.name for conversion in library.conversions}]
+    return funnel.using(tuple(lending))
+
+
+def _problems(files: Sequence[DefinitionFile], fields: KnownFields) -> Iterator[Problem]:
+    shared = {name for file in files if file.outline.is_library for name in file.outline.names("conversions")}
+    for file in files:
+        document = file.document
+        yield from document.problems
+        if document.data is not None:
+            yield from map(document.problem, _mistakes(file, shared, fields))
+            yield from (document.problem(mistake, "warning") for mistake in _undescribed(file.outline))
+    yield from check_together(files)
+
+
+def _mistakes(file: DefinitionFile, shared: set[str], fields: KnownFields) -> Iterator[Mistake]:
+    yield from file.mistakes
+    yield from check_names(file.outline, shared, lambda path: file.document.place(path).line)
+    yield from check_entering(file.outline)
+    yield from check_fields(file.outline, fields)
+
+
+def _undescribed(outline: Outline) -> Iterator[Mistake]:
+    for rule in outline.of(*POSITIONS):
+        if "description" not in rule.keys and rule.name:
+            yield Mistake(rule.path, f"{rule.word} {rule.name} has no description: write one sentence that says what it means")

@@ -1,0 +1,112 @@
+"""Names within one file: each means one thing, and each that is used exists."""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from processors.configuration.outline import POSITIONS, Outline
+from schemas.mistakes import Mistake, Path, suggestion
+
+LineOf = Callable[[Path], int]
+
+
+def check_names(outline: Outline, shared: Collection[str], line_of: LineOf) -> Iterator[Mistake]:
+    """Every misuse of a name in one file.
+
+    Args:
+        outline: The file.
+        shared: The conversions that libraries define.
+        line_of: Line of a path, for sentences that name two places.
+    """
+    yield from _duplicates(outline, ("conversions",), line_of)
+    yield from _duplicates(outline, POSITIONS, line_of)
+    yield from _unknown_conversions(outline, {*outline.names("conversions"), *shared})
+    yield from _lonely_groups(outline)
+    yield from _repeated_values(outline)
+    yield from _rates(outline)
+    yield from _retired(outline)
+
+
+def _duplicates(outline: Outline, sections: tuple[str, ...], line_of: LineOf) -> Iterator[Mistake]:
+    first: dict[str, Path] = {}
+    for rule in outline.of(*sections):
+        place = (*rule.path, "name")
+        if rule.name and rule.name in first:
+            lines = f"lines {line_of(first[rule.name])} and {line_of(place)}"
+            yield Mistake(place, f"{rule.word} {rule.name} is named twice ({lines}): give one of them another name")
+        elif rule.name:
+            first[rule.name] = place
+
+
+def _unknown_conversions(outline: Outline, known: Collection[str]) -> Iterator[Mistake]:
+    for path, name in outline.conversions_used():
+        if name not in known:
+            hint = suggestion(name, known) or ": define it under `conversions` or in a library"
+            yield Mistake(path, f"conversion {name} is not defined{hint}")
+    for rule in outline.of("conversions"):
+        for path, name in rule.read.conversions:
+            yield Mistake(path, f"a conversion is recognised in events, not in {name}: write {{event: NAME}}")
+
+
+def _lonely_groups(outline: Outline) -> Iterator[Mistake]:
+    members: dict[str, list[Path]] = {}
+    for rule in outline.of("conversions"):
+        if isinstance(group := rule.keys.get("exclusive"), str):
+            members.setdefault(group, []).append((*rule.path, "exclusive"))
+    for group, paths in members.items():
+        if len(paths) == 1:
+            others = [name for name in members if name != group]
+            hint = suggestion(group, others) or ": give it to the conversions it excludes too, or leave it out"
+            yield Mistake(paths[0], f"exclusive group {group} has one member{hint}")
+
+
+def _repeated_values(outline: Outline) -> Iterator[Mistake]:
+    for path, values in outline.named("orderings"):
+        seen: set[str] = set()
+        for index, value in enumerate(values if isinstance(values, list) else []):
+            if str(value) in seen:
+                yield Mistake((*path, index), f"{value} stands twice in {path[-1]}: a value has one place in an ordering")
+            seen.add(str(value))
+
+
+def _rates(outline: Outline) -> Iterator[Mistake]:
+    positions = outline.names(*POSITIONS)
+    for path, rate in outline.entries("rates"):
+        for end in ("from", "to"):
+            name = rate.get(end)
+            if isinstance(name, str) and name not in positions:
+                hint = suggestion(name, positions) or ": write the name of a stage or an outcome"
+                yield Mistake((*path, end), f"{name} is no stage or outcome of this funnel{hint}")
+        if rate.get("from") is not None and rate.get("from") == rate.get("to"):
+            yield Mistake((*path, "to"), f"the rate goes from {rate['from']} to itself: write the stage it leads to")
+        yield from _grain_of_rate(outline, path, rate)
+
+
+def _grain_of_rate(outline: Outline, path: Path, rate: Any) -> Iterator[Mistake]:
+    subject, also = outline.keys.get("subject"), outline.keys.get("also")
+    published = [subject, *(also if isinstance(also, list) else [])]
+    grain = rate.get("grain", subject)
+    if "grain" in rate and isinstance(subject, str) and grain not in published:
+        names = " and ".join(str(name) for name in published)
+        yield Mistake((*path, "grain"), f"this funnel counts {names}, not {grain}: add {grain} to `also`, or leave grain out")
+    if grain == "deal":
+        yield from _unlike_ends(outline, path, rate)
+
+
+def _unlike_ends(outline: Outline, path: Path, rate: Any) -> Iterator[Mistake]:
+    """Only rules that read deal.* are judged per deal (definitions, one idea): the others have no entries of that grain."""
+    grains = {rule.name: "deal" if rule.reads("deal") else "lead" for rule in outline.of(*POSITIONS)}
+    start, end = (grains.get(str(rate.get(key))) for key in ("from", "to"))
+    if start and end and start != end:
+        mend = "take two stages that both read deal.*, or count leads"
+        yield Mistake((*path, "from"), f"from is of {start} grain, to of {end} grain: {mend}")
+
+
+def _retired(outline: Outline) -> Iterator[Mistake]:
+    positions = outline.names(*POSITIONS)
+    for path, target in outline.named("retired"):
+        old = str(path[-1])
+        if old in positions:
+            yield Mistake(path, f"{old} is still a stage of this version: only stages that vanished are retired", of_key=True)
+        if isinstance(target, str) and target != "remove" and target not in positions:
+            hint = suggestion(target, [*positions, "remove"]) or ": write a stage of this version, or remove"
+            yield Mistake(path, f"{target} is no stage of this version{hint}")

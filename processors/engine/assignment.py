@@ -1,0 +1,184 @@
+"""Which partitions this worker reads, from the group's callbacks to the moment a partition may flow.
+
+The callbacks run on the loop's thread, inside consume() (ER-19). They end the open transaction before a partition goes, and pause
+every partition that comes: sources flow again as soon as the call that brought them has returned, facts when their rows are
+restored. So a record that the very same call returned for a partition that came or went is never taken (ER-21).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from confluent_kafka import Consumer, TopicPartition
+
+from processors.engine.lanes import Lane, Place
+from processors.engine.parts import Parts
+from processors.engine.restore import Restorer
+from processors.state.overlay import Overlay
+from processors.state.rows import Position
+
+log = logging.getLogger(__name__)
+
+_TOUCHED_EVERY = 600.0
+"""Seconds after which idle partitions are noted as still complete: only time without an owner ages a store."""
+
+
+class Assignment:
+    """The partitions of this worker.
+
+    Attributes:
+        lanes: The partitions that flow, by topic and partition.
+        joined: The group has given an assignment, be it an empty one.
+        changed: Partitions came or went since this was last set to False.
+    """
+
+    def __init__(self, parts: Parts, restorer: Restorer, finish: Callable[[], None], abandon: Callable[[], None]) -> None:
+        """Wire an assignment.
+
+        Args:
+            parts: The parts of the worker.
+            restorer: Restores facts partitions.
+            finish: Ends the open transaction, by a commit if that is possible.
+            abandon: Aborts the open transaction.
+        """
+        self._consumer = parts.consumer
+        self._source_topics = parts.settings.source_topics
+        self._incremental = parts.clients.consumer_protocol
+        self._storehouse = parts.storehouse
+        self._metrics = parts.metrics
+        self._restorer = restorer
+        self._finish = finish
+        self._abandon = abandon
+        self._held: dict[Place, Lane] = {}
+        self._failure: Exception | None = None
+        self._touched_at = time.monotonic()
+        self.lanes = parts.lanes
+        self.joined = False
+        self.changed = False
+
+    @property
+    def ready(self) -> bool:
+        """The group has assigned, and everything assigned flows."""
+        return self.joined and not self._held
+
+    @property
+    def restoring(self) -> bool:
+        """Facts partitions are being restored."""
+        return self._restorer.busy
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        """Join the group."""
+        self._consumer.subscribe(
+            list(topics),
+            on_assign=self._guarded(self._assigned),
+            on_revoke=self._guarded(self._revoked),
+            on_lost=self._guarded(self._lost),
+        )
+
+    def settle(self) -> None:
+        """After a consume() that changed the assignment: raise what a callback could not, let new source partitions flow."""
+        self.changed = False
+        if self._failure is not None:
+            raise self._failure
+        self._flow([lane for lane in self._held.values() if lane.source])
+
+    def restore(self) -> None:
+        """Do a slice of restoring; facts partitions whose rows are complete flow from here on."""
+        restored = self._restorer.slice()
+        if restored:
+            wanted = [lane for lane in self._held.values() if not lane.source and lane.partition in restored]
+            for lane in wanted:
+                lane.committed = restored[lane.partition]
+                lane.overlay = Overlay(self._storehouse.store, lane.partition)
+            self._flow(wanted)
+            log.info("restored facts partitions %s", sorted(restored))
+
+    def touch(self, *, now: bool = False) -> None:
+        """Note now and then that the rows of the partitions held here are complete, whether or not they changed."""
+        if not now and time.monotonic() - self._touched_at < _TOUCHED_EVERY:
+            return
+        self._touched_at = time.monotonic()
+        if not self._storehouse.is_open:
+            return
+        store = self._storehouse.store
+        positions = {}
+        for lane in self.lanes.values():
+            if lane.overlay is not None and (position := store.position(lane.partition)) is not None:
+                positions[lane.partition] = Position(position.offset, time.time())
+        store.apply({}, positions)
+
+    def _flow(self, lanes: list[Lane]) -> None:
+        if not lanes:
+            return
+        for lane in lanes:
+            self.lanes[lane.place] = self._held.pop(lane.place)
+            self._metrics.assigned.labels(lane.topic).inc()
+        self._consumer.resume([TopicPartition(lane.topic, lane.partition) for lane in lanes])
+
+    def _assigned(self, partitions: list[TopicPartition]) -> None:
+        """Take partitions over, paused; without explicit offsets, so that each begins at the group's own, or at its beginning."""
+        self.joined = True
+        self._metrics.rebalances.labels("assigned").inc()
+        places = [TopicPartition(each.topic, each.partition) for each in partitions]
+        if self._incremental:
+            self._consumer.incremental_assign(places)
+        else:
+            self._consumer.assign(places)
+        if places:
+            self._consumer.pause(places)
+        for each in partitions:
+            source = self._source_topics.get(each.topic, "")
+            self._held[each.topic, each.partition] = Lane(each.topic, each.partition, source)
+            if not source:
+                self._restorer.add(each.partition)
+        log.info("assigned %s", _names(partitions))
+
+    def _revoked(self, partitions: list[TopicPartition]) -> None:
+        """ER-19: the group waits for this callback, so the transaction ends now and the partitions' state with it."""
+        self._metrics.rebalances.labels("revoked").inc()
+        self._finish()
+        self.touch(now=True)
+        self._release(partitions)
+        log.info("revoked %s", _names(partitions))
+
+    def _lost(self, partitions: list[TopicPartition]) -> None:
+        """ER-20: somebody else may own them already, so nothing of the open transaction may be committed."""
+        self._metrics.rebalances.labels("lost").inc()
+        self._abandon()
+        self._release(partitions)
+        log.warning("lost %s: this worker was away for longer than its session; it rejoins", _names(partitions))
+
+    def _release(self, partitions: list[TopicPartition]) -> None:
+        gone = {(each.topic, each.partition) for each in partitions}
+        facts = []
+        for place in gone:
+            lane = self.lanes.pop(place, None)
+            if lane is not None:
+                self._metrics.assigned.labels(lane.topic).dec()
+            else:
+                lane = self._held.pop(place, None)
+            if lane is not None and not lane.source:
+                facts.append(lane.partition)
+        self._restorer.remove(facts)
+        if self._incremental:
+            self._consumer.incremental_unassign(partitions)
+        else:
+            self._consumer.unassign()
+
+    def _guarded(self, callback: Callable[[list[TopicPartition]], None]) -> Callable[[Consumer, list[TopicPartition]], None]:
+        """Keep a callback's exception for the loop: inside consume() nobody could handle it, and the next callback must not act."""
+
+        def guarded(_: Consumer, partitions: list[TopicPartition]) -> None:
+            self.changed = True
+            if self._failure is not None:
+                return
+            try:
+                callback(partitions)
+            except Exception as failure:
+                self._failure = failure
+
+        return guarded
+
+
+def _names(partitions: list[TopicPartition]) -> str:
+    return ", ".join(sorted(f"{each.topic}[{each.partition}]" for each in partitions)) or "nothing"

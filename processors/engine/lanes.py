@@ -1,0 +1,52 @@
+"""A lane: one partition that this worker reads now, and how far the open transaction has taken it.
+
+The loop looks a record's lane up by topic and partition; a record without one is not ours any more (ER-21).
+"""
+
+from processors.state.overlay import Overlay
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class Lane:
+    """A partition of a source topic, or of facts.
+
+    Attributes:
+        topic: Its topic.
+        partition: Its number.
+        source: Name of the source; empty for facts.
+        overlay: Rows behind a facts partition once they are restored; None for a source's.
+        start: First offset taken in the open transaction; None while none was.
+        next: Offset after the last one taken.
+        taken: Records taken in the open transaction.
+        committed: Offset committed by this worker; None before its first commit here.
+        stamp: Kafka time in milliseconds of the last record taken.
+    """
+
+    __slots__ = ("committed", "next", "overlay", "partition", "source", "stamp", "start", "taken", "topic")
+
+    def __init__(self, topic: str, partition: int, source: str) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.source = source
+        self.overlay: Overlay | None = None
+        self.start: int | None = None
+        self.next = 0
+        self.taken = 0
+        self.committed: int | None = None
+        self.stamp = 0
+
+    @property
+    def place(self) -> Place:
+        """Topic and partition."""
+        return self.topic, self.partition
+
+    def settle(self, *, committed: bool) -> None:
+        """The open transaction has ended: keep its progress, or forget it together with what was written."""
+        if committed:
+            self.committed = self.next
+        self.start = None
+        self.taken = 0
+        if self.overlay is not None:
+            self.overlay.clear()

@@ -1,0 +1,73 @@
+"""The mark: the engine's own row in each changelog partition, written by every transaction that read from its facts partition.
+
+It repeats what the transaction committed elsewhere, so that a restore can tell when the two no longer belong together (ER-25):
+the offset of the facts topic, the definitions that made the rows, and the partition count that decided which keys live here.
+"""
+
+import msgspec
+
+from processors.engine.stop import ENVIRONMENT, INPUT, Stop
+from processors.state.rows import RESERVED
+
+KEY = RESERVED + b"mark"
+
+_BEGIN_AGAIN = "give the application a new name: it starts empty and reads its sources from their beginning"
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What the rows of one partition belong to."""
+
+    facts: int
+    """The facts offset that was committed with them."""
+    definitions: str
+    """Digest of the definition set."""
+    partitions: int
+    """Partition count of the facts topic."""
+
+
+def encode(mark: Mark) -> bytes:
+    """The row's value; JSON, because people will look at it with Kafka's own tools."""
+    return msgspec.json.encode(mark)
+
+
+def check(row: bytes | None, committed: int | None, expected: Mark, place: str) -> None:
+    """Refuse rows that do not belong to the group's offsets or to this worker.
+
+    Args:
+        row: The restored mark; None when the changelog partition has none.
+        committed: The group's offset of the facts partition; None when there is none.
+        expected: What this worker would write (its `facts` is not looked at).
+        place: Names the partition in the sentence.
+
+    Raises:
+        Stop: They do not fit. Going on would count everything twice, or forget what is there.
+    """
+    if row is None and committed is None:
+        return
+    if row is None:
+        raise Stop(
+            ENVIRONMENT,
+            f"{place}: the group has read it up to offset {committed}, but its changelog holds no state: the changelog topic was "
+            f"deleted, truncated or renamed (ER-25). Bring it back, or {_BEGIN_AGAIN}.",
+        )
+    found = msgspec.json.decode(row, type=Mark)
+    if found.partitions != expected.partitions:
+        raise Stop(
+            ENVIRONMENT,
+            f"{place}: its state was written with {found.partitions} partitions, the topic has {expected.partitions} now: keys live in "
+            f"other partitions (ER-3). Partitions cannot be taken back, so {_BEGIN_AGAIN}.",
+        )
+    if committed is None or committed != found.facts:
+        says = "no offset" if committed is None else f"offset {committed}"
+        raise Stop(
+            ENVIRONMENT,
+            f"{place}: its changelog was written when facts were read up to offset {found.facts}, but the group's commit says {says}: "
+            "offsets were reset or expired, and reading on from there would count facts twice or lose them (ER-25). Reset the group "
+            f"to offset {found.facts} here, or {_BEGIN_AGAIN}.",
+        )
+    if found.definitions != expected.definitions:
+        raise Stop(
+            INPUT,
+            f"{place}: its state was written under the definitions {found.definitions}, this worker has {expected.definitions}. Run the "
+            f"definitions that wrote it, or {_BEGIN_AGAIN}.",
+        )

@@ -1,0 +1,68 @@
+"""Where partitions begin and end, asked without blocking the loop: librdkafka's admin answers through futures.
+
+The end is asked with READ_UNCOMMITTED (ER-22): the last stable offset hides committed records behind somebody's open transaction.
+"""
+
+import time
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from processors.engine.admin import AdminClient, OffsetSpec
+
+from processors.engine.lanes import Place
+from processors.engine.triage import Verdict, ending, error_of, triage
+
+_TIMEOUT = 10.0
+_RETRIED_FOR = 60.0
+"""Seconds for which errors of a question are met by asking again: leaders move (FENCED_LEADER_EPOCH), brokers restart."""
+
+
+class Bounds(NamedTuple):
+    """Offsets of a log: of its first record, and after its last one."""
+
+    earliest: int
+    end: int
+
+
+class _Question:
+    """One future of one partition, asked again on errors."""
+
+    def __init__(self, admin: AdminClient, place: Place, spec: OffsetSpec) -> None:
+        self._admin = admin
+        self._place = place
+        self._spec = spec
+        self._until = time.monotonic() + _RETRIED_FOR
+        self._future = self._ask()
+
+    def answer(self) -> int | None:
+        """The offset, or None while it is not known."""
+        if not self._future.done():
+            return None
+        try:
+            offset: int = self._future.result().offset
+            return offset
+        except KafkaException as raised:
+            error = error_of(raised)
+        if triage(error) is Verdict.FORBIDDEN or time.monotonic() > self._until:
+            raise ending(error, "list_offsets", self._place[0])
+        self._future = self._ask()
+        return None
+
+    def _ask(self) -> "Future[Any]":
+        asked = {TopicPartition(*self._place): self._spec}
+        futures = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_TIMEOUT)
+        return next(iter(futures.values()))
+
+
+class BoundsQuestion:
+    """Asks for both ends of one partition."""
+
+    def __init__(self, admin: AdminClient, place: Place) -> None:
+        self._earliest = _Question(admin, place, OffsetSpec.earliest())
+        self._end = _Question(admin, place, OffsetSpec.latest())
+
+    def answer(self) -> Bounds | None:
+        """The bounds, or None while they are not known; raises `Stop` when they will not be."""
+        earliest, end = self._earliest.answer(), self._end.answer()
+        return None if earliest is None or end is None else Bounds(earliest, end)

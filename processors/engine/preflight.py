@@ -1,0 +1,120 @@
+"""What must be true of the brokers and topics before a worker joins its group and fences a predecessor.
+
+Everything that is missing is said at once, one line each, with the command that mends it.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import KafkaException
+from processors.engine.admin import AdminClient, TopicMetadata
+
+from processors.engine.broker_errors import BrokerErrors
+from processors.engine.restore import TOMBSTONES_KEPT
+from processors.engine.settings import EngineSettings
+from processors.engine.stop import ENVIRONMENT, Stop
+from processors.engine.topics import read_config
+from processors.engine.triage import Verdict, ending, error_of, triage
+
+log = logging.getLogger(__name__)
+
+_SLICE = 2.0
+_LONGEST_PAUSE = 2.0
+_CREATE = "run `funnelstream topics create --config FILE`"
+
+
+def reach_brokers(
+    admin: AdminClient, errors: BrokerErrors, settings: EngineSettings, beat: Callable[[], None]
+) -> Mapping[str, TopicMetadata]:
+    """The topics that are there, by name; waits for brokers that do not answer yet, backing off.
+
+    Raises:
+        Stop: They did not answer within `connect_within`, or refuse this user.
+    """
+    deadline = time.monotonic() + settings.connect_within
+    pause = 0.1
+    while True:
+        beat()
+        try:
+            topics: Mapping[str, TopicMetadata] = admin.list_topics(timeout=_SLICE).topics
+            return topics
+        except KafkaException as raised:
+            error = error_of(raised)
+        admin.poll(0)
+        errors.raise_deadly()
+        if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
+            raise ending(error, "reading the topics' metadata")
+        if errors.refused() or time.monotonic() > deadline:
+            raise errors.unreachable(settings.kafka.get("bootstrap.servers"))
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def check_topics(admin: AdminClient, settings: EngineSettings, topics: Mapping[str, TopicMetadata], *, configs: bool) -> int:
+    """Check that every topic is there and as it must be.
+
+    Args:
+        admin: Reads configurations.
+        settings: Names the topics.
+        topics: The topics that are there.
+        configs: Whether the brokers can tell configurations (the mock broker cannot, and has no topics that nobody wrote to).
+
+    Returns:
+        The partition count of facts and changelog.
+
+    Raises:
+        Stop: Something is missing; a line for each.
+    """
+    names = settings.topics
+    own = names.all().values() if configs else (names.facts, names.changelog)
+    missing = [f"topic {name} does not exist, or this user may not see it: {_CREATE}" for name in own if name not in topics]
+    missing += [
+        f"topic {name} of source {source} does not exist, or this user may not see it: create it, or correct sources.{source}.topics"
+        for name, source in settings.source_topics.items()
+        if name not in topics
+    ]
+    if missing:
+        raise _refusal(missing)
+    facts, changelog = (len(topics[name].partitions) for name in (names.facts, names.changelog))
+    if facts != changelog:
+        missing.append(
+            f"{names.facts} has {facts} partitions and {names.changelog} {changelog}: they must be equal (ER-3); recreate {names.changelog} "
+            f"while it is empty, or start under a new application name: {_CREATE}"
+        )
+    if configs:
+        missing += _config_faults(admin, names.facts, names.changelog)
+    if missing:
+        raise _refusal(missing)
+    return facts
+
+
+def _refusal(missing: list[str]) -> Stop:
+    return Stop(ENVIRONMENT, "the topics are not ready:\n" + "\n".join(f"  {line}" for line in missing))
+
+
+def _config_faults(admin: AdminClient, facts: str, changelog: str) -> list[str]:
+    found = []
+    try:
+        of_facts, of_changelog = read_config(admin, facts), read_config(admin, changelog)
+    except KafkaException as why:  # ER-31: DESCRIBE_CONFIGS is not among the permissions a worker needs
+        log.info("the topics' configuration cannot be read (%s) and was not checked", error_of(why).str())
+        return []
+    if of_facts.get("message.timestamp.type") != "LogAppendTime":
+        found.append(
+            f"topic {facts} must have message.timestamp.type=LogAppendTime (it is the clock of every timeline): "
+            f"kafka-configs.sh --alter --entity-type topics --entity-name {facts} --add-config message.timestamp.type=LogAppendTime, or {_CREATE} "
+            "for a new one"
+        )
+    if of_changelog.get("cleanup.policy") != "compact":
+        found.append(
+            f"topic {changelog} must have cleanup.policy=compact and nothing else (else state is deleted by age): "
+            f"kafka-configs.sh --alter --entity-type topics --entity-name {changelog} --add-config cleanup.policy=compact, or {_CREATE} "
+            "for a new one"
+        )
+    if int(of_changelog.get("delete.retention.ms") or 0) < TOMBSTONES_KEPT * 1000:
+        found.append(
+            f"topic {changelog} must have delete.retention.ms of 86400000 or more (stores on disk rely on its tombstones for a day): "
+            f"kafka-configs.sh --alter --entity-type topics --entity-name {changelog} --add-config delete.retention.ms=86400000"
+        )
+    return found

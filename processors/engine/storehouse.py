@@ -1,0 +1,115 @@
+"""Opens the store of this instance on disk, once no other process holds its folder.
+
+The lock is taken while the loop already polls: joining the group is what ends an older process of the same instance (ER-4),
+and until it is gone its folder must not be touched.
+"""
+
+import fcntl
+import logging
+import os
+import time
+from typing import IO
+
+from processors.engine.settings import EngineSettings
+from processors.engine.stop import AGAIN, ENVIRONMENT, Stop
+from processors.state.rows import Damaged, Store
+from processors.state.store import DiskStore, Label
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 30.0
+"""Seconds: an older process of this instance hears that it is fenced within its heartbeat interval, 3 s."""
+
+
+class Storehouse:
+    """The store of a worker, opened when it is first needed."""
+
+    def __init__(self, settings: EngineSettings, partitions: int) -> None:
+        """Say where the store is.
+
+        Args:
+            settings: Names its folder.
+            partitions: Partition count of the facts topic.
+        """
+        self._path = settings.store_path
+        self._label = Label(settings.application, partitions)
+        self._lock: IO[str] | None = None
+        self._store: DiskStore | None = None
+        self._waits_since: float | None = None
+
+    @property
+    def store(self) -> Store:
+        """The open store."""
+        assert self._store is not None, "rows are asked for before the store is open"
+        return self._store
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the store is open."""
+        return self._store is not None
+
+    def ready(self) -> bool:
+        """Open the store if no other process holds it.
+
+        Returns:
+            Whether the store is open now.
+
+        Raises:
+            Stop: Another process holds it and does not go, or the folder cannot be written.
+        """
+        if self._store is not None:
+            return True
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._locked():
+                return False
+            self._store = DiskStore(self._path, self._label)
+        except OSError as why:
+            raise Stop(
+                ENVIRONMENT, f"the store at {self._path} cannot be opened: {why}. Check state.path and its permissions."
+            ) from why
+        return True
+
+    def close(self) -> None:
+        """Close the store and let the folder go."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def discard(self, why: Damaged) -> Stop:
+        """Delete a store that cannot be used any more (ER-26); returns the end of this process, whose next start restores."""
+        if self._store is not None:
+            self._store.delete()
+            self._store = None
+        return Stop(AGAIN, f"the store at {self._path} is damaged ({why}) and was deleted; the next start restores it (ER-26)")
+
+    def _locked(self) -> bool:
+        path = self._path.with_name(self._path.name + ".lock")
+        lock = path.open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip()
+            lock.close()
+            self._wait_for(holder)
+            return False
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
+        return True
+
+    def _wait_for(self, holder: str) -> None:
+        now = time.monotonic()
+        if self._waits_since is None:
+            self._waits_since = now
+            log.warning("store %s is held by process %s: waiting until it is gone (ER-4)", self._path, holder)
+        if now - self._waits_since > _PATIENCE:
+            raise Stop(
+                ENVIRONMENT,
+                f"the store at {self._path} is held by process {holder}, which does not end: end it, or give this worker its own --instance",
+            )

@@ -1,0 +1,168 @@
+"""The store on disk: one RocksDB per worker instance, every key prefixed with its partition (two bytes, big endian).
+
+It is a cache of the changelog (ER-26): when it cannot be opened, or was written for another application or partition count, it is
+deleted and restored. The write-ahead log is on but never synced to disk: after a kill nothing is lost, and after a power loss
+RocksDB comes back to an earlier write batch, whose changelog position says where to go on.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from struct import Struct
+
+import msgspec
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+
+from processors.state.rows import Damaged, Position
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+MOST_PARTITIONS = 0xFFFF
+"""The prefix of this number holds the store's own rows."""
+
+_PREFIX = Struct(">H")
+_OWN = _PREFIX.pack(MOST_PARTITIONS)
+_LABEL = _OWN + b"label"
+_POSITION = Struct(">qd")
+_MEMTABLE = 16 << 20
+_CACHE = 48 << 20
+
+
+class Label(msgspec.Struct, frozen=True):
+    """What a store was written for; one with another label is of no use."""
+
+    application: str
+    partitions: int
+    """Partition count of the facts topic: with another one, the keys live elsewhere."""
+    format: int = FORMAT
+
+
+class DiskStore:
+    """Implements `Store` on RocksDB, whose binding raises plain `Exception` for whatever goes wrong."""
+
+    def __init__(self, path: Path, label: Label) -> None:
+        """Open the store at `path`, or delete what is there and begin an empty one.
+
+        Raises:
+            OSError: The folder cannot be written at all.
+        """
+        if label.partitions >= MOST_PARTITIONS:
+            raise ValueError(f"{label.partitions} partitions: a store can tell {MOST_PARTITIONS - 1} apart")
+        self._path = path
+        self._db = _open(path, label)
+        self._get = self._db.get
+        self._prefixes = [_PREFIX.pack(partition) for partition in range(label.partitions)]
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """The row's value, or None."""
+        try:
+            value: bytes | None = self._get(self._prefixes[partition] + key)
+        except Exception as why:
+            raise Damaged(str(why)) from why
+        return value
+
+    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All rows whose key starts with `prefix`, in key order."""
+        first = self._prefixes[partition] + prefix
+        options = ReadOptions()
+        options.set_iterate_upper_bound(_after(first))
+        try:
+            rows: Iterator[tuple[bytes, bytes]] = self._db.items(from_key=first, read_opt=options)  # type: ignore[assignment]  # raw mode
+            for key, value in rows:
+                yield key[2:], value
+        except Exception as why:
+            raise Damaged(str(why)) from why
+
+    def apply(self, writes: Mapping[int, Mapping[bytes, bytes | None]], positions: Mapping[int, Position]) -> None:
+        """Put rows (None: delete) and set positions, in one write batch."""
+        batch = WriteBatch(raw_mode=True)
+        put, delete = batch.put, batch.delete
+        for partition, rows in writes.items():
+            prefix = self._prefixes[partition]
+            for key, value in rows.items():
+                if value is None:
+                    delete(prefix + key)
+                else:
+                    put(prefix + key, value)
+        for partition, position in positions.items():
+            put(_OWN + self._prefixes[partition], _POSITION.pack(*position))
+        try:
+            self._db.write(batch)
+        except Exception as why:
+            raise Damaged(str(why)) from why
+
+    def position(self, partition: int) -> Position | None:
+        """How far this partition's rows reach; None when nothing is known of it."""
+        packed = self._get(_OWN + self._prefixes[partition])
+        return None if packed is None else Position(*_POSITION.unpack(packed))
+
+    def drop_partition(self, partition: int) -> None:
+        """Forget all rows and the position of a partition: the position first, so that a crash in between leaves no lie."""
+        prefix = self._prefixes[partition]
+        self._db.delete(_OWN + prefix)
+        self._db.delete_range(prefix, _after(prefix))
+
+    def close(self) -> None:
+        """Close the database; the store cannot be used after it."""
+        self._db.close()
+
+    def delete(self) -> None:
+        """Close the database and delete its folder: the next start restores from the changelog."""
+        self._db.close()
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _open(path: Path, label: Label) -> Rdict:
+    """A database with this label: the one on disk when it opens and fits, else a new one (ER-26)."""
+    if path.exists():
+        try:
+            db = Rdict(str(path), _options())
+        except Exception as why:
+            log.warning("store %s cannot be opened (%s): deleted, restoring from the changelog", path, _first_line(why))
+        else:
+            found = _label_of(db)
+            if found == label:
+                return db
+            log.warning("store %s is of %s, wanted %s: deleted, restoring from the changelog", path, found, label)
+            db.close()
+        shutil.rmtree(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = Rdict(str(path), _options())
+    db.put(_LABEL, msgspec.json.encode(label))
+    return db
+
+
+def _label_of(db: Rdict) -> Label | None:
+    written = db.get(_LABEL)
+    try:
+        return None if written is None else msgspec.json.decode(written, type=Label)
+    except msgspec.DecodeError:
+        return None
+
+
+def _options() -> Options:
+    """Bounded memory whatever the number of leads: two memtables and a block cache; filters answer for keys that are new."""
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(_CACHE))
+    table.set_bloom_filter(10, False)
+    table.set_cache_index_and_filter_blocks(True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(table)
+    options.set_write_buffer_size(_MEMTABLE)
+    options.set_max_write_buffer_number(2)
+    options.set_keep_log_file_num(2)
+    options.set_max_total_wal_size(4 * _MEMTABLE)
+    return options
+
+
+def _after(prefix: bytes) -> bytes:
+    """The first key after all keys that start with `prefix`; a partition's prefix is never all ones."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1])
+
+
+def _first_line(why: Exception) -> str:
+    return str(why).partition("\n")[0]

@@ -1,0 +1,1 @@
+"""Whole data sets, from the first record to the published result."""

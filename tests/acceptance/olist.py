@@ -1,0 +1,133 @@
+"""The Olist data set as what it would have been on topics: Segment calls for the first contact, HubSpot changes for the win.
+
+8,000 leads of a marketplace from 2017 and 2018, 842 of them won. Expected figures are counted from the CSV files' own columns.
+"""
+
+import csv
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from schemas.instants import DAY, MILLISECOND, format_instant, parse_instant
+
+LEADS, WON = 8000, 842
+BY_ORIGIN = {
+    "organic_search": (2296, 271),
+    "paid_search": (1586, 195),
+    "social": (1350, 75),
+    "unknown": (1099, 179),
+    "direct_traffic": (499, 56),
+    "email": (493, 15),
+    "referral": (284, 24),
+    "other": (150, 4),
+    "display": (118, 6),
+    "other_publicities": (65, 3),
+    "": (60, 14),
+}
+"""MQL and won by the origin column."""
+WON_BEFORE_CONTACT = "b91cf881"
+"""The lead, by the beginning of its id, whose win lies before its first contact."""
+DISORDER = 5 * DAY
+"""How far records are shuffled among each other."""
+DUPLICATED = 0.05
+
+CONFIGURATION = """\
+application: {application}
+definitions: {definitions}
+kafka: {{bootstrap.servers: "{bootstrap}"}}
+topics: {{prefix: {application}, partitions: 4}}
+state: {{path: {folder}/state}}
+identity: {{namespaces: [{{name: mql, kind: lead}}, {{name: anonymous, kind: visitor}}]}}
+sources:
+  web: {{topics: [{application}.web], format: segment, identifiers: {{userId: mql}}}}
+  crm:
+    topics: [{application}.crm]
+    format: hubspot
+    identifiers: {{contact.objectId: mql}}
+limits: {{batch_records: 500}}
+http: {{listen: "127.0.0.1:0"}}
+"""
+
+
+class Record(NamedTuple):
+    """One record: its source, value and event time in microseconds."""
+
+    source: str
+    value: bytes
+    at: int
+    lead: str
+
+
+def origins(folder: Path) -> dict[str, str]:
+    """Origin by lead."""
+    return {row["mql_id"]: row["origin"] for row in _rows(folder / "olist_marketing_qualified_leads_dataset.csv")}
+
+
+def records(folder: Path) -> list[Record]:
+    """All records in the order of their event times."""
+    made = [record for row in _rows(folder / "olist_marketing_qualified_leads_dataset.csv") for record in _contact(row)]
+    made += [_win(row) for row in _rows(folder / "olist_closed_deals_dataset.csv")]
+    return sorted(made, key=lambda record: (record.at, record.source == "crm"))
+
+
+def disordered(ordered: list[Record], seed: int = 7) -> list[Record]:
+    """Shuffled within bounded windows of event time, and some of them twice."""
+    chance = random.Random(seed)
+    arriving = [(record.at + chance.randrange(DISORDER), record) for record in ordered]
+    arriving += [(at + chance.randrange(DISORDER), record) for at, record in arriving if chance.random() < DUPLICATED]
+    return [record for _, record in sorted(arriving, key=lambda pair: pair[0])]
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _contact(row: dict[str, str]) -> Iterable[Record]:
+    lead, at = row["mql_id"], parse_instant(row["first_contact_date"])
+    traits = {"origin": row["origin"], "landing_page": row["landing_page_id"]}
+    common = {"userId": lead, "timestamp": format_instant(at)}
+    identify = {"type": "identify", "messageId": f"{lead}-identify", "traits": traits, **common}
+    track = {"type": "track", "messageId": f"{lead}-contact", "event": "Content Downloaded", "properties": traits, **common}
+    return Record("web", json.dumps(identify).encode(), at, lead), Record("web", json.dumps(track).encode(), at, lead)
+
+
+def _win(row: dict[str, str]) -> Record:
+    at = parse_instant(row["won_date"])
+    change = {
+        "subscriptionType": "contact.propertyChange",
+        "portalId": 1,
+        "objectId": row["mql_id"],
+        "propertyName": "lifecyclestage",
+        "propertyValue": "customer",
+        "changeSource": "CRM_UI",
+        "occurredAt": at // MILLISECOND,
+    }
+    return Record("crm", json.dumps([change]).encode(), at, row["mql_id"])
+
+
+def check(transitions: Iterable[dict[str, Any]], conversions: Iterable[dict[str, Any]], origin_of: dict[str, str]) -> None:
+    """Hold the net published records against the data set."""
+    moves = list(transitions)
+    reached = {_lead(body) for body in moves if _to(body) == "mql" or "mql" in body["skipped"]}
+    touched = {_lead(body) for body in moves if _to(body) == "mql"}
+    won = {_lead(body) for body in moves if _to(body) == "closed_won"}
+    assert (len(reached), len(touched), len(won)) == (LEADS, LEADS - 1, WON)
+    mql, deals = Counter(origin_of[lead] for lead in reached), Counter(origin_of[lead] for lead in won)
+    assert {origin: (mql[origin], deals[origin]) for origin in mql} == BY_ORIGIN
+    (early,) = reached - touched
+    assert early.startswith(WON_BEFORE_CONTACT)
+    idle = [body for body in conversions if not body["advanced"]]
+    assert [_lead(body) for body in idle] == [early]
+
+
+def _lead(body: dict[str, Any]) -> str:
+    return str(body["subject"]["id"]).removeprefix("mql:")
+
+
+def _to(body: dict[str, Any]) -> str | None:
+    position = body["to"] or {}
+    return position.get("stage") or position.get("outcome")

@@ -1,0 +1,137 @@
+"""Where the tests, benches and people get a real Kafka broker from: it guards that "tested on Kafka" never means "skipped".
+
+In this order: the broker named by KAFKA_BOOTSTRAP_SERVERS; a container of the apache/kafka image; a JVM with the jars that
+Maven resolves from `pom.xml`. What was taken is said on stderr. `python -m tests.broker.discovery` starts one, prints its
+address and keeps it until interrupted.
+"""
+
+import atexit
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from confluent_kafka.admin import AdminClient
+
+from tests.broker import container, jvm
+
+ANSWERS_WITHIN = 90.0
+"""Seconds: a cold container or JVM on a busy machine needs a few, a first image pull is not counted."""
+
+
+class Broker(Protocol):
+    """A single broker that the caller may stop; `kill` and `start` again keep its data and address."""
+
+    bootstrap: str
+    origin: str
+
+    def start(self) -> None:
+        """Start, on the data that is there."""
+        ...
+
+    def kill(self) -> None:
+        """Stop at once, as a crash would (SIGKILL)."""
+        ...
+
+    def stop(self) -> None:
+        """Stop and remove all data. May be called twice."""
+        ...
+
+
+class NoBroker(Exception):
+    """This machine offers none of the ways to a broker."""
+
+
+class _Given:
+    """A broker that somebody else runs: it is neither started nor stopped here."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self.origin = f"KAFKA_BOOTSTRAP_SERVERS={bootstrap}"
+
+    def start(self) -> None:
+        """It runs already."""
+
+    def kill(self) -> None:
+        """Not ours to kill."""
+        raise NoBroker("a broker given by KAFKA_BOOTSTRAP_SERVERS cannot be killed by a test; use start_private_broker()")
+
+    def stop(self) -> None:
+        """Not ours to stop."""
+
+
+def start_broker() -> Broker:
+    """Find or start the broker that a whole test session shares.
+
+    Raises:
+        NoBroker: None of the three ways is open, or the broker does not answer; the sentence says which and why.
+    """
+    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    return _answering(_Given(given)) if given else start_private_broker()
+
+
+def start_private_broker(**properties: str) -> Broker:
+    """Start a broker of the caller's own, for tests that stop, kill or configure one.
+
+    Args:
+        **properties: Broker settings on top of the usual ones, `_` for `.` (`log_cleaner_backoff_ms="500"`).
+
+    Raises:
+        NoBroker: Neither Docker nor Java 17+ with Maven is there.
+    """
+    settings = {name.replace("_", "."): value for name, value in properties.items()}
+    reasons: list[str] = []
+    ways: tuple[Callable[[dict[str, str]], Broker], ...] = (container.ContainerBroker, jvm.JvmBroker)
+    for way in ways:
+        try:
+            broker = way(settings)
+        except (container.NoDocker, jvm.NoJava) as why:
+            reasons.append(str(why))
+            continue
+        broker.start()
+        atexit.register(broker.stop)
+        return _answering(broker)
+    raise NoBroker(
+        "No Kafka broker for the tests: set KAFKA_BOOTSTRAP_SERVERS to a running one, or start Docker, or install Java 17+ and Maven "
+        f"(tried: KAFKA_BOOTSTRAP_SERVERS is not set; {'; '.join(reasons)})."
+    )
+
+
+def _answering(broker: Broker) -> Broker:
+    """Wait until the broker answers a metadata request; say where it came from."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    deadline = time.monotonic() + ANSWERS_WITHIN
+    while True:
+        try:
+            nodes = admin.list_topics(timeout=2).brokers
+        except Exception as why:
+            if time.monotonic() > deadline:
+                broker.stop()
+                raise NoBroker(f"The broker of the tests ({broker.origin}) does not answer at {broker.bootstrap}: {why}") from why
+            time.sleep(0.1)
+            continue
+        print(f"broker of the tests: {broker.origin}, {len(nodes)} node(s) at {broker.bootstrap}", file=sys.stderr, flush=True)
+        return broker
+
+
+def main() -> None:
+    """Start a broker, print its bootstrap address on stdout, stop it on Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    broker = start_broker()
+    print(broker.bootstrap, flush=True)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        broker.stop()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except NoBroker as sentence:
+        sys.exit(str(sentence))

@@ -1,0 +1,1 @@
+"""The engine rules, each by its ER number, against a real broker."""

@@ -1,0 +1,85 @@
+"""The guard of the other tests: a session that left out what it had to run must not be green."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.completeness import Case, complaints
+from tests.shared_material import ABSENT, ROOT
+
+BROKER = Case("tests/kafka/test_a.py::test_a", kafka=True)
+SOAK = Case("tests/chaos/test_b.py::test_b", kafka=True, soak=True)
+READER = Case("tests/unit/test_c.py::test_c", shared=True)
+
+
+def _complaints(
+    selected: list[Case],
+    deselected: Sequence[Case] = (),
+    skips: dict[str, str] | None = None,
+    *,
+    present: bool = True,
+    kafka: bool = True,
+) -> list[str]:
+    return complaints(selected, deselected, skips or {}, shared_present=present, require_kafka=kafka)
+
+
+def test_complete_sessions_draw_no_complaint() -> None:
+    assert _complaints([BROKER, READER], [SOAK]) == []
+    assert _complaints([SOAK], [BROKER, READER]) == []
+    assert _complaints([READER], [BROKER, SOAK], kafka=False) == []
+    assert _complaints([BROKER, READER], skips={READER.nodeid: ABSENT}, present=False) == []
+
+
+@pytest.mark.parametrize(
+    ("selected", "deselected", "skips", "named"),
+    [
+        ([BROKER], [], {BROKER.nodeid: "no broker"}, BROKER),
+        ([BROKER, READER], [], {READER.nodeid: "not today"}, READER),
+        ([BROKER, READER], [], {READER.nodeid: ABSENT}, READER),
+        ([BROKER], [Case("tests/kafka/test_d.py::test_d", kafka=True)], {}, Case("tests/kafka/test_d.py::test_d")),
+        ([BROKER], [], {"tests/unit/test_module.py": "could not import 'x'"}, Case("tests/unit/test_module.py")),
+    ],
+    ids=[
+        "broker test skipped",
+        "skip without leave",
+        "shared skip with shared there",
+        "broker test deselected",
+        "module skipped",
+    ],
+)
+def test_what_was_left_out_is_named(selected: list[Case], deselected: list[Case], skips: dict[str, str], named: Case) -> None:
+    assert named.nodeid in "\n".join(_complaints(selected, deselected, skips))
+
+
+def test_a_session_without_a_single_broker_test_proves_nothing_about_kafka() -> None:
+    assert _complaints([READER])
+    assert _complaints([SOAK], skips={SOAK.nodeid: ABSENT}, present=False)
+
+
+def test_a_skipped_reader_fails_any_session_that_has_the_shared_material() -> None:
+    assert _complaints([READER], skips={READER.nodeid: "not today"}, kafka=False)
+    assert not _complaints([READER], skips={READER.nodeid: ABSENT}, present=False, kafka=False)
+
+
+@pytest.mark.parametrize(("option", "exit_code"), [((), 0), (("--require-kafka",), 1)])
+def test_the_session_ends_with_the_verdict(tmp_path: Path, option: tuple[str, ...], exit_code: int) -> None:
+    (tmp_path / "test_skipped.py").write_text(
+        "import pytest\n\ndef test_one():\n    pass\n\ndef test_two():\n    pytest.skip('not today')\n"
+    )
+    frame = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.conftest",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--rootdir",
+        str(tmp_path),
+    ]
+    ended = subprocess.run([*frame, *option, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == exit_code, ended.stdout
+    assert ("INCOMPLETE: test_skipped.py::test_two was skipped: not today" in ended.stdout) == bool(option)

@@ -1,0 +1,38 @@
+"""docker-compose.yml against the program and the repository: what it calls, mounts and keeps."""
+
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from processors.cli.main import app
+from schemas.application import Application
+from tests.shared_material import ROOT
+
+COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text())
+VOLUMES: list[str] = COMPOSE["x-funnelstream"]["volumes"]
+APPLICATION = Application.model_validate(YAML(typ="safe").load((ROOT / "deploy/compose/funnelstream.yml").read_text()))
+
+
+@pytest.mark.parametrize("service", ["topics", "worker"])
+def test_a_service_calls_a_command_that_exists_with_options_that_it_has(service: str) -> None:
+    asked = CliRunner().invoke(app, [*COMPOSE["services"][service]["command"], "--help"])
+    assert asked.exit_code == 0, asked.output
+
+
+def test_what_is_mounted_is_in_the_repository() -> None:
+    mounted = [volume.partition(":")[0] for volume in VOLUMES if volume.startswith("./")]
+    assert mounted
+    assert [path for path in mounted if not (ROOT / path).exists()] == []
+
+
+def test_the_store_survives_its_container() -> None:
+    """A new container then restores the last seconds of the changelog, not all of it."""
+    kept = [target for volume in VOLUMES for source, target, *_ in [volume.split(":")] if source in COMPOSE["volumes"]]
+    assert any(APPLICATION.state.path.startswith(f"{target}/") for target in kept)
+
+
+def test_the_published_port_is_the_one_the_worker_listens_on() -> None:
+    listening = APPLICATION.http.listen.rpartition(":")[2]
+    assert COMPOSE["services"]["worker"]["ports"] == [f"127.0.0.1:8080:{listening}"]
