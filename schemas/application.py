@@ -14,7 +14,7 @@ from schemas.fields import FieldSource, field_type
 from schemas.instants import DAY, MILLISECOND, parse_instant
 from schemas.mistakes import Misshapen, Mistake, nonblank, plain_name, shown
 from schemas.quantities import Duration, Instant, Size
-from schemas.shape import Shape
+from schemas.shape import AtLeastOne, Shape
 
 Format = Literal["segment", "snowplow", "cloudevents", "salesforce", "debezium", "hubspot", "pipedrive", "mapping"]
 SHORTEST_KEY, LONGEST_KEY = 16, 64
@@ -174,7 +174,7 @@ class Namespace(Shape):
 class Identity(Shape):
     """Who is who. `look_back` in microseconds."""
 
-    namespaces: tuple[Namespace, ...] = Field(min_length=1, description="Strongest first.")
+    namespaces: Annotated[tuple[Namespace, ...], AtLeastOne] = Field(description="Strongest first.")
     look_back: Duration | None = Field(default=None, description="How far back a visitor's history follows the person.")
     ignore: tuple[StrictStr, ...] = Field(default=(), description="Values that are nobody's, added to the shipped list.")
     hash_key: Annotated[SecretStr, AfterValidator(_hash_key)] | None = Field(
@@ -249,7 +249,7 @@ class Application(Shape):
     topics: Topics = Topics()
     state: State = State()
     identity: Identity
-    sources: dict[Annotated[StrictStr, AfterValidator(plain_name)], Source] = Field(min_length=1)
+    sources: Annotated[dict[Annotated[StrictStr, AfterValidator(plain_name)], Source], AtLeastOne]
     authority: dict[str, Texts] = Field(default={}, description="Field to sources; the first with a value wins.")
     money: MoneySettings | None = None
     limits: Limits = Limits()

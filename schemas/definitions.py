@@ -17,7 +17,7 @@ from schemas.grammar import read_conditions, read_signal, read_signals, read_tex
 from schemas.instants import DAY
 from schemas.mistakes import Misshapen, Mistake, nonblank, one_of, plain_name, shown, suggestion
 from schemas.quantities import Duration, Instant, parse_duration
-from schemas.shape import Shape
+from schemas.shape import AtLeastOne, Shape
 
 __all__ = [
     "AllOf",
@@ -173,7 +173,7 @@ class Library(Shape):
     `name` is the stem of its file; it is not written in it.
     """
 
-    conversions: tuple[Conversion, ...] = Field(min_length=1)
+    conversions: Annotated[tuple[Conversion, ...], AtLeastOne] = Field(json_schema_extra={"minItems": 1})
     owner: Text
     version: StrictInt = Field(ge=1)
     _name: str = PrivateAttr("")
@@ -202,7 +202,9 @@ class Funnel(Shape):
     subject: Grain = Field(description="What is counted: visitor (a person, known or not), lead, deal or account.")
     also: tuple[Grain, ...] = Field(default=(), description="Further grains that are published.")
     conversions: tuple[Conversion, ...] = Field(default=(), description="Actions recognised in events; order is precedence.")
-    stages: tuple[Stage, ...] = Field(min_length=1, description="The steps, first to last.")
+    stages: Annotated[tuple[Stage, ...], AtLeastOne] = Field(
+        description="The steps, first to last.", json_schema_extra={"minItems": 1}
+    )
     detours: tuple[Detour, ...] = Field(default=(), description="States off the path.")
     outcomes: tuple[Outcome, ...] = Field(default=(), description="Ends of the path; order is precedence.")
     orderings: dict[Name, Texts] = Field(default={}, description="Named lists of ordered values, lowest first.")

@@ -21,21 +21,6 @@ FieldType = Literal["text", "bool", "number", "decimal", "time"]
 _EPOCH_MILLISECONDS = re.compile(r"[+-]?[0-9]{10,15}\Z")
 _DECIMAL_PLACES = 40
 
-STATE_GRAINS = ("lead", "deal", "account")
-EVENT_ROOTS = ("event.properties.", "event.context.", "event.campaign.")
-EVENT_FIELDS = ("event.session_id", "event.page")
-
-WELL_KNOWN = tuple(
-    f"{grain}.{name}"
-    for grain, names in {
-        "lead": "lifecycle_stage status created_at owner source email name company country",
-        "deal": "stage pipeline owner amount currency created_at closed_at is_won is_closed product name source",
-        "account": "territory industry owner name created_at country employees",
-    }.items()
-    for name in names.split()
-)
-"""Fields that most CRMs have: a name one slip away from one of these is taken for the slip."""
-
 
 class FieldSource(Shape):
     """Where a canonical field comes from in one source.
@@ -134,17 +119,6 @@ _CONVERSIONS: dict[FieldType, Callable[[Scalar], Value]] = {
     "decimal": _decimal,
     "time": _time,
 }
-
-
-def is_state_field(name: str) -> bool:
-    """Whether a name is of the form of a canonical field: lead.*, deal.* or account.*."""
-    grain, _, rest = name.partition(".")
-    return grain in STATE_GRAINS and bool(rest)
-
-
-def is_event_field(name: str) -> bool:
-    """Whether a name is a path into an event that definitions may read."""
-    return name in EVENT_FIELDS or any(name.startswith(root) and len(name) > len(root) for root in EVENT_ROOTS)
 
 
 _HUBSPOT = {

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from schemas.conditions import AllOf, AnyOf, Condition, FieldTest, Happened, Not, Signal
-from schemas.fields import EVENT_FIELDS, EVENT_ROOTS, STATE_GRAINS, WELL_KNOWN, is_event_field, is_state_field
+from schemas.field_names import COMBINING, event_complaint, is_event_field, is_state_field, state_complaint
 from schemas.mistakes import Misshapen, Mistake, Path, one_of, shown, suggestion
 from schemas.operators import COMPARISONS, WRITTEN, operand_complaint, unknown_operator
 
 _T = TypeVar("_T")
-_COMBINING = ("all", "any", "not", "happened")
 
 
 class Reading:
@@ -96,7 +95,7 @@ class Reading:
             return [] if part is None else [Not(part=part)]
         if key == "happened":
             return self._happened(value, path)
-        if complaint := _state_complaint(key):
+        if complaint := state_complaint(key):
             return self._wrong_key(path, complaint)
         return self._field_tests(key, value, path)
 
@@ -128,13 +127,13 @@ class Reading:
             if not is_event_field(key) and (close := suggestion(str(key), ("event", "conversion", "if"))):
                 self._wrong_key((*path, key), f"{key} is no key of a signal{close}")
                 return
-        if any(is_state_field(key) or key in _COMBINING for key in raw):
+        if any(is_state_field(key) or key in COMBINING for key in raw):
             self._wrong(path, "a state stands under `when`: write it under `while`, or beside an event as `if`")
         else:
             self._wrong(path, "the signal names no event: write {event: NAME} or {conversion: NAME}")
 
     def _event_test(self, key: str, value: Any, path: Path) -> list[Condition]:
-        if complaint := _event_complaint(key):
+        if complaint := event_complaint(key):
             return self._wrong_key(path, complaint)
         return self._field_tests(key, value, path)
 
@@ -206,29 +205,6 @@ def _all_of(parts: list[Condition]) -> Condition | None:
     if len(parts) > 1:
         return AllOf(parts=tuple(parts))
     return parts[0] if parts else None
-
-
-def _state_complaint(key: str) -> str | None:
-    if is_state_field(key):
-        return None
-    if key.startswith("event."):
-        return f"{key} cannot be read in a state: test it in a signal, when: {{event: NAME, {key}: ..}}"
-    if key in ("event", "conversion", "if"):
-        return f"{key} belongs to a signal: write it under `when`"
-    known = [*_COMBINING, *WELL_KNOWN, *(f"{grain}.{key.rpartition('.')[2]}" for grain in STATE_GRAINS)]
-    return f"{key} is no field{suggestion(key, known)} (fields begin with {one_of(f'{grain}.' for grain in STATE_GRAINS)})"
-
-
-def _event_complaint(key: str) -> str | None:
-    if is_event_field(key):
-        return None
-    if is_state_field(key) or key in _COMBINING:
-        return f"{key} is state, not part of the event: write it as if: {{{key}: ..}} beside event"
-    if key.startswith("event."):
-        rest = key.removeprefix("event.")
-        known = [*EVENT_FIELDS, *(root + tail for root in EVENT_ROOTS for tail in {rest, rest.rpartition(".")[2]})]
-        return f"{key} is no event field{suggestion(key, known)}"
-    return f"{key} is no key of a signal{suggestion(key, ('event', 'if', *EVENT_FIELDS))}"
 
 
 def read_conditions(raw: Any) -> tuple[Condition, ...]:

@@ -14,6 +14,7 @@ Path = tuple[str | int, ...]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
 _LONGEST_SHOWN = 60
+_SHORTEST_BEGINNING = 3
 
 
 class Mistake(NamedTuple):
@@ -38,7 +39,9 @@ class Misshapen(ValueError):
 
 def suggestion(written: Any, known: Iterable[str]) -> str:
     """`; did you mean NAME?`, or nothing when no known name is close."""
-    close = get_close_matches(str(written)[:200], list(known), n=1, cutoff=0.6)
+    text, names = str(written)[:200], list(known)
+    longer = [name for name in names if len(text) >= _SHORTEST_BEGINNING and name.startswith(text)]
+    close = get_close_matches(text, names, n=1, cutoff=0.6) or longer
     return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -5,12 +5,13 @@ any skip but for an absent ../shared, fails it. The rules are in `completeness.p
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.broker.discovery import Broker, start_broker
 from tests.completeness import Case, complaints
 from tests.shared_material import ABSENT, SHARED
 
@@ -54,6 +55,15 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(ABSENT)
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """The real broker that the whole session shares."""
+    found = start_broker()
+    request.config.stash[BROKER_KEY] = found.origin
+    yield found
+    found.stop()
 
 
 @pytest.hookimpl(trylast=True)

@@ -108,7 +108,7 @@ def run_worker(config: Path) -> None:
 
     loaded = load(config)
     log_to_stderr(loaded.application.log.level)
-    worker = Worker(engine_settings(loaded, "demo"), Topology(loaded.program), check_environment=False)
+    worker = Worker(engine_settings(loaded, "demo"), Topology(loaded.program), check_configs=False)
     sys.exit(run_process(worker))
 
 
@@ -184,7 +184,7 @@ def _show(console: Console, watch: _Watch, traffic: Traffic, seconds: float, wor
     told = 0.0
     for left in _run(watch, traffic, start, began, seconds, worker):
         if seconds - left >= told:
-            console.print(_line(watch, left), highlight=False)
+            console.print(_line(watch, left), highlight=False, soft_wrap=True)
             told += 2.0
 
 
@@ -249,4 +249,5 @@ def _totals(console: Console, watch: _Watch) -> None:
         "  README.md, \"Run it on your Kafka\"      from here to production",
         highlight=False,
         markup=False,
+        soft_wrap=True,
     )

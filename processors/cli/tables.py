@@ -49,7 +49,7 @@ def funnel_table(census: Census) -> Table:
     outline = census.outline
     people = f"{census.people()} {outline.subject}s" if census.people() != 1 else f"1 {outline.subject}"
     table = Table(title=f"{outline.funnel} v{outline.version}: {people}", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
-    for column, right in (("", False), ("reached", True), ("touched", True), ("now", True), ("of step before", True), ("", False)):
+    for column, right in (("", False), ("reached", True), ("touched", True), ("now", True), ("step rate", True), ("", False)):
         table.add_column(column, justify="right" if right else "left", no_wrap=True)
     for row in rows:
         if row.kind != "conversion":

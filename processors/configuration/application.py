@@ -16,8 +16,6 @@ from schemas.application import Application, OwnTopics, Topics
 from schemas.mistakes import Mistake
 from schemas.quantities import FROM_FILE
 
-_RELATIVE = (("definitions",), ("state", "path"), ("money", "rates"))
-"""Paths that are relative to the configuration's folder, not to where the command was started."""
 _SECRETS = (("identity", "hash_key"), ("insights", "token"))
 
 
@@ -57,13 +55,14 @@ def load_application(path: File | str, environment: Mapping[str, str]) -> tuple[
     for section, key in _SECRETS:
         if isinstance(given := written.get(section), dict):
             references.conceal((section, key), given.get(key))
-    application, mistakes = _validated(_anchored(written, file.parent))
+    application, mistakes = _validated(written)
     unresolved = {mistake.path for mistake in references.mistakes}
     mistakes = [mistake for mistake in (*mistakes, *_cross_checks(written)) if mistake.path not in unresolved]
     problems = [*document.problems, *map(document.problem, references.mistakes)]
     problems += [document.problem(references.concealed(mistake)) for mistake in mistakes]
     if problems or application is None:
         return None, in_order(problems)
+    application = _anchored(application, file.parent)
     application._document = document
     return application, []
 
@@ -91,12 +90,13 @@ def _own_topics(written: Mapping[str, Any]) -> OwnTopics | None:
         return None
 
 
-def _anchored(written: dict[str, Any], folder: File) -> dict[str, Any]:
-    anchored = dict(written)
-    for section, *inner in _RELATIVE:
-        value = anchored.get(section)
-        if not inner and isinstance(value, str) and value.strip():
-            anchored[section] = str(folder / value)
-        elif inner and isinstance(value, dict) and isinstance(value.get(inner[0]), str) and value[inner[0]].strip():
-            anchored[section] = {**value, inner[0]: str(folder / value[inner[0]])}
-    return anchored
+def _anchored(application: WrittenApplication, folder: File) -> WrittenApplication:
+    """Paths in a configuration are relative to its folder, not to where the command was started."""
+    money = application.money
+    return application.model_copy(
+        update={
+            "definitions": str(folder / application.definitions),
+            "state": application.state.model_copy(update={"path": str(folder / application.state.path)}),
+            "money": money and money.model_copy(update={"rates": str(folder / money.rates)}),
+        }
+    )

@@ -98,6 +98,8 @@ def _problems(files: Sequence[DefinitionFile], fields: KnownFields) -> Iterator[
 
 def _mistakes(file: DefinitionFile, shared: set[str], fields: KnownFields) -> Iterator[Mistake]:
     yield from file.mistakes
+    if not file.outline.keys:
+        return
     yield from check_names(file.outline, shared, lambda path: file.document.place(path).line)
     yield from check_entering(file.outline)
     yield from check_fields(file.outline, fields)

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from schemas.application import Application
 from schemas.definitions import Funnel, Library
-from schemas.fields import EVENT_FIELDS, EVENT_ROOTS, STATE_GRAINS
+from schemas.field_names import EVENT_FIELDS, EVENT_ROOTS, STATE_GRAINS
 from schemas.instants import format_instant
 from schemas.operators import COMPARISONS
 from schemas.quantities import DURATION_PATTERN, SIZE_PATTERN, format_duration, format_size

@@ -8,7 +8,8 @@ import re
 from difflib import SequenceMatcher, get_close_matches
 
 from schemas.application import Application
-from schemas.fields import STATE_GRAINS, WELL_KNOWN, FieldType, field_type, fields_of, is_state_field
+from schemas.field_names import STATE_GRAINS, WELL_KNOWN, is_state_field
+from schemas.fields import FieldType, field_type, fields_of
 from schemas.mistakes import one_of, suggestion
 
 _SLIP = 0.85

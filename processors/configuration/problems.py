@@ -29,9 +29,10 @@ class Problem(NamedTuple):
     severity: Severity = "error"
 
     def __str__(self) -> str:
-        """`file:line:column: key: sentence`."""
+        """`file:line:column: key: sentence`, on one line whatever was written."""
         key = f"{self.key}: " if self.key else ""
-        return f"{self.file}:{self.line}:{self.column}: {key}{self.sentence}"
+        text = f"{self.file}:{self.line}:{self.column}: {key}{self.sentence}"
+        return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 class Unreadable(Exception):

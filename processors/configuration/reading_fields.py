@@ -8,7 +8,8 @@ import re2
 from processors.configuration.known_fields import KnownFields
 from processors.configuration.outline import POSITIONS, Outline
 from schemas.conditions import FieldTest
-from schemas.fields import FieldType, is_event_field, typed
+from schemas.field_names import is_event_field
+from schemas.fields import FieldType, typed
 from schemas.mistakes import Mistake, Path, one_of, shown, suggestion
 from schemas.operators import COMPARISONS
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.application import OwnTopics
-from schemas.fields import PRESETS, WELL_KNOWN, field_type, is_state_field, typed
+from schemas.field_names import WELL_KNOWN, is_state_field
+from schemas.fields import PRESETS, field_type, typed
 from schemas.mistakes import Mistake, Path, one_of, shown, suggestion
 
 _MAKE_A_KEY = "make one with `openssl rand -hex 32`, keep it secret and write hash_key: ${FUNNELSTREAM_HASH_KEY}"

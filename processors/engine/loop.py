@@ -170,6 +170,7 @@ class Loop:
         writes = {lane.partition: lane.overlay.pending for lane in touched if lane.overlay is not None}
         if writes:
             now, reached = time.time(), self._processing.positions
+            self._transaction.await_reports(lambda: reached.keys() >= writes.keys())
             self._storehouse.store.apply(writes, {partition: Position(reached[partition], now) for partition in writes})
 
     def _abort(self, why: MustAbort) -> None:

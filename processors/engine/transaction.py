@@ -112,7 +112,7 @@ class Transaction:
             on_delivery = self._watching(on_delivery)
         while True:
             try:
-                self._produce(topic, value, key, partition, None, on_delivery, 0, headers)
+                self._produce(topic, value, key, partition, on_delivery, None, 0, headers)
                 return
             except BufferError:  # the queue is full: let deliveries make room (ER-11)
                 with self._watchdog.limit("produce", _CALL + _HANG):
@@ -171,6 +171,18 @@ class Transaction:
     def serve(self) -> None:
         """Let callbacks run."""
         self._producer.poll(0)
+
+    def await_reports(self, complete: Callable[[], bool]) -> None:
+        """Serve delivery reports until the wanted ones are in: after a commit all are made, but the last may still be queued.
+
+        Raises:
+            Stop: They do not come; the commit stands, and a restart reads what it says.
+        """
+        deadline = time.monotonic() + _CALL
+        while not complete():
+            if time.monotonic() > deadline:
+                raise Stop(AGAIN, "delivery reports of a committed transaction did not come: restart this worker")
+            self._producer.poll(0.005)
 
     def close(self) -> None:
         """Close the producer; an open transaction is aborted."""

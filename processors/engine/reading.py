@@ -1,0 +1,61 @@
+"""Reads a topic from its beginning to where it ended when the reading began: committed records only, outside any group."""
+
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from processors.engine.stop import ENVIRONMENT, Stop
+from processors.engine.triage import error_of
+
+_TIMEOUT = 30.0
+
+
+def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
+    """The committed records of a topic, each partition in its order.
+
+    Args:
+        kafka: librdkafka settings of the application.
+        topic: Name of the topic.
+
+    Raises:
+        Stop: With code 3 when the brokers do not answer, or the topic is not there or may not be read.
+    """
+    consumer = Consumer(
+        {
+            **kafka,
+            "group.id": "funnelstream-reading",  # librdkafka wants one; nothing is joined or committed
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+    )
+    try:
+        yield from _to_the_end(consumer, topic, _partitions(consumer, topic))
+    except KafkaException as why:
+        raise Stop(ENVIRONMENT, f"topic {topic} cannot be read: {error_of(why).str()}") from why
+    finally:
+        consumer.close()
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    metadata = consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic]
+    if metadata.error is not None or not metadata.partitions:
+        raise Stop(ENVIRONMENT, f"topic {topic} is not there: run `funnelstream topics create --config FILE`, or name another one.")
+    return sorted(metadata.partitions)
+
+
+def _to_the_end(consumer: Consumer, topic: str, partitions: list[int]) -> Iterator[Message]:
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+    unfinished = set(partitions)
+    while unfinished:
+        messages = consumer.consume(5_000, 1.0)
+        for message in messages:
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == error._PARTITION_EOF:
+                unfinished.discard(message.partition())
+            else:
+                raise KafkaException(error)

@@ -1,0 +1,128 @@
+"""One application on a broker, for tests: its configuration, topics and workers, and what it has published."""
+
+import json
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+
+from processors.cli.loading import Loaded, load
+from processors.engine.reading import read_topic
+from tests.command import funnelstream
+from tests.kafka.processes import WorkerProcess
+
+QUIET = 180.0
+"""Seconds in which everything that was sent must be through."""
+
+
+class Deployment:
+    """An application whose configuration is a template with `{application}`, `{bootstrap}` and `{folder}` filled in.
+
+    Attributes:
+        config: The configuration file.
+        loaded: What it says.
+    """
+
+    def __init__(self, config: Path, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        self.loaded: Loaded = load(config)
+        self.kafka = dict(self.loaded.application.kafka)
+        self.topics = self.loaded.application.own_topics
+        self.source_topic = {name: source.topics[0] for name, source in self.loaded.application.sources.items()}
+        funnelstream("topics", "create", "--config", config, "--with-sources")
+
+    def worker(self, name: str) -> WorkerProcess:
+        """A worker of this application, as `funnelstream run` starts it."""
+        command = [sys.executable, "-m", "processors.cli.main", "run", "--config", str(self.config), "--instance", name]
+        return WorkerProcess(command, self.folder / f"{name}.log")
+
+    def store(self, name: str) -> Path:
+        """Where the worker of this name keeps its store."""
+        application = self.loaded.application
+        return Path(application.state.path) / application.application / name
+
+    def producer(self) -> Producer:
+        """A producer for the source topics."""
+        return Producer({**self.kafka, "enable.idempotence": True, "linger.ms": 20})
+
+    def read(self, topic: str) -> list[Message]:
+        """Every committed record of a topic."""
+        return list(read_topic(self.kafka, topic))
+
+    def published(self) -> dict[str, list[Message]]:
+        """Committed transitions, conversions and dead letters."""
+        return {
+            "transitions": self.read(self.topics.transitions),
+            "conversions": self.read(self.topics.conversions),
+            "dead_letters": self.read(self.topics.dead_letters),
+        }
+
+    def wait_through(self) -> None:
+        """Wait until the group has committed every record of the sources and of facts, and no more come."""
+        consumer = Consumer({**self.kafka, "group.id": self.loaded.application.application, "log_level": 0})
+        deadline = time.monotonic() + QUIET
+        still = 0
+        try:
+            while still < 3:
+                behind = self._behind(consumer)
+                still = 0 if behind else still + 1
+                assert time.monotonic() < deadline, f"still behind after {QUIET:.0f} s: {behind}"
+                time.sleep(0.3)
+        finally:
+            consumer.close()
+
+    def _behind(self, consumer: Consumer) -> dict[str, int]:
+        """Records of each topic that are not committed yet; transaction markers after the last record do not count."""
+        behind: dict[str, int] = {}
+        for topic in (*self.source_topic.values(), self.topics.facts):
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            committed = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=30)
+            for place in committed:
+                last = self._last_record(topic, place.partition)
+                if max(place.offset, 0) <= last:
+                    behind[topic] = behind.get(topic, 0) + last + 1 - max(place.offset, 0)
+        return behind
+
+    def _last_record(self, topic: str, partition: int) -> int:
+        """Offset of the last committed record of a partition; -1 for none."""
+        reader = Consumer({**self.kafka, "group.id": "last-record", "isolation.level": "read_committed", "enable.partition.eof": True, "log_level": 0})
+        try:
+            low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            start = max(low, high - 50)
+            reader.assign([TopicPartition(topic, partition, start)])
+            last, deadline = -1, time.monotonic() + 60
+            while time.monotonic() < deadline:
+                message = reader.poll(1.0)
+                if message is None:
+                    continue
+                if message.error() is not None:
+                    return last
+                last = message.offset() or 0
+            raise AssertionError(f"{topic}[{partition}] has no end: a transaction hangs")
+        finally:
+            reader.close()
+
+
+def bodies(messages: list[Message]) -> list[dict[str, Any]]:
+    """The JSON bodies of records."""
+    return [json.loads(message.value() or b"null") for message in messages]
+
+
+def faults_of_the_log(published: dict[str, list[Message]]) -> list[str]:
+    """What a consumer would complain about: an operation twice, a gap in a sequence, a revision out of turn."""
+    faults = []
+    for topic in ("transitions", "conversions"):
+        seen = Counter(dict(message.headers() or [])["ce_id"] for message in published[topic])
+        faults += [f"{topic}: {identity!r} was published {count} times" for identity, count in seen.items() if count > 1]
+    sequences: dict[str, list[int]] = defaultdict(list)
+    for body in bodies(published["transitions"]):
+        sequences[body["subject"]["id"]].append(body["sequence"])
+    faults += [f"{subject}: sequence {said}" for subject, said in sequences.items() if said != list(range(1, len(said) + 1))]
+    revisions: dict[str, list[int]] = defaultdict(list)
+    for body in bodies([*published["transitions"], *published["conversions"]]):
+        revisions[body.get("transition_id") or body["conversion_id"]].append(body["revision"])
+    return faults + [f"{identity}: revisions {said}" for identity, said in revisions.items() if said != list(range(1, len(said) + 1))]

@@ -1,0 +1,1 @@
+"""Tests of predicates and of what counts as a conversion."""

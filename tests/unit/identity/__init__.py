@@ -1,0 +1,1 @@
+"""Tests of whom a record is about."""
