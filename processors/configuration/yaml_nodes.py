@@ -13,6 +13,7 @@ from ruamel.yaml.nodes import Node
 LARGEST_FILE = 256 * 1024
 """Bytes. A hundred times the longest definition seen; parsing more takes long enough to hurt."""
 DEEPEST_NESTING = 40
+EMPTY = "the file is empty: write a funnel, a library or a configuration"
 TOO_DEEP = f"it is nested more than {DEEPEST_NESTING} deep: write it flatter"
 
 
@@ -60,7 +61,7 @@ def compose(raw: bytes) -> Node:
         # The parser raises these for some malformed escapes, tags and directives.
         raise _no_yaml(reason, Place(1, 1)) from None
     if node is None:
-        raise Refused("the file is empty: write a funnel, a library or a configuration", Place(1, 1))
+        raise Refused(EMPTY, Place(1, 1))
     return node
 
 

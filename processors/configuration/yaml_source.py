@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from processors.configuration.problems import Problem, Severity, Unreadable
-from processors.configuration.yaml_nodes import DEEPEST_NESTING, LARGEST_FILE, TOO_DEEP, Place, Refused, compose, place_of
+from processors.configuration.yaml_nodes import DEEPEST_NESTING, EMPTY, LARGEST_FILE, TOO_DEEP, Place, Refused, compose, place_of
 from schemas.mistakes import Mistake, Path
 
 MOST_VALUES = 50_000
@@ -30,7 +30,7 @@ class Document:
 
     Attributes:
         file: As it was named.
-        data: Mappings, lists, texts, numbers, true and false, None; None too when nothing could be read.
+        data: Mappings, lists, texts, numbers, true and false, and None within them; None itself only when nothing could be read.
         problems: What is wrong with the YAML itself.
     """
 
@@ -42,7 +42,10 @@ class Document:
         self._keys: dict[Path, Place] = {}
         self._mistakes: list[tuple[Place, Path, str]] = []
         try:
-            self.data = self._plain(compose(raw), ())
+            root = compose(raw)
+            self.data = self._plain(root, ())
+            if self.data is None:
+                raise Refused(EMPTY, place_of(root))
         except Refused as refused:
             self._mistakes = [(refused.place, (), refused.sentence)]
         self.problems = [

@@ -31,18 +31,19 @@ SECTIONS = {
 
 
 class Marked(NamedTuple):
-    """A file with one mistake, where it is expected (`line:column`), under which key, and words of the sentence."""
+    """A marked text with one mistake, the key it is expected under, words of the sentence, and whether it is a whole file."""
 
     key: str
     says: str
     text: str
-    whole: bool
+    whole: bool = True
 
-    def file(self, text: str) -> tuple[str, str]:
-        """A file of this text, and the marked place in it."""
-        before, mark, after = text.partition(MARK)
-        assert mark, "nothing is marked"
-        return before + after, f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+def unmarked(text: str) -> tuple[str, str]:
+    """The text without its mark, and the marked place as `line:column`."""
+    before, mark, after = text.partition(MARK)
+    assert mark, "nothing is marked"
+    return before + after, f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
 
 
 def blocks(name: str) -> list[Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.configuration.marked import Marked, blocks, configuration, configured
+from tests.unit.configuration.marked import Marked, blocks, configuration, configured, unmarked
 
 SECRET = "correct horse battery staple"
 EXAMPLE = """
@@ -38,7 +38,7 @@ insights: {token: "${PASSWORD}"}
 
 @pytest.mark.parametrize("marked", blocks("application_mistakes.txt"))
 def test_a_mistake_is_reported_where_it_is_with_its_mend(marked: Marked, tmp_path: Path) -> None:
-    text, place = marked.file(marked.text if marked.whole else configuration(marked.text))
+    text, place = unmarked(marked.text if marked.whole else configuration(marked.text))
     _, found = configured(tmp_path, text)
     assert [(f"{problem.line}:{problem.column}", problem.key) for problem in found] == [(place, marked.key)], found
     assert marked.says in found[0].sentence

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.configuration.marked import HEADER, STAGES, Marked, blocks, configuration, configured, funnel, mistakes_in
+from tests.unit.configuration.marked import (
+    HEADER,
+    STAGES,
+    Marked,
+    blocks,
+    configuration,
+    configured,
+    funnel,
+    mistakes_in,
+    unmarked,
+)
 
 DEMO = "conversions: [{name: demo, description: d, when: {event: A}}]\n"
 SECOND = HEADER.replace("version: 1", "version: 2").replace("2026-01-01", "2026-03-01") + STAGES
@@ -12,7 +22,7 @@ SECOND = HEADER.replace("version: 1", "version: 2").replace("2026-01-01", "2026-
 
 @pytest.mark.parametrize("marked", blocks("mistakes.txt"))
 def test_a_mistake_is_reported_where_it_is_with_its_mend(marked: Marked, tmp_path: Path) -> None:
-    text, place = marked.file(marked.text if marked.whole else funnel(marked.text))
+    text, place = unmarked(marked.text if marked.whole else funnel(marked.text))
     found = mistakes_in(tmp_path, funnel=text)
     assert [(f"{problem.line}:{problem.column}", problem.key) for problem in found] == [(place, marked.key)], found
     assert marked.says in found[0].sentence
@@ -35,7 +45,7 @@ def test_all_mistakes_of_all_files_come_in_one_go_sorted_by_place(tmp_path: Path
     [
         (
             HEADER + STAGES,
-            Marked("version", "a.yml:2 too: write version: 2", HEADER.replace("version: 1", "version: →1") + STAGES, True),
+            Marked("version", "a.yml:2 too: write version: 2", HEADER.replace("version: 1", "version: →1") + STAGES),
         ),
         (
             HEADER + STAGES,
@@ -43,26 +53,25 @@ def test_all_mistakes_of_all_files_come_in_one_go_sorted_by_place(tmp_path: Path
                 "effective_from",
                 "version 2 starts before version 1: write an instant after 2026-01-01T00:00:00Z",
                 SECOND.replace("2026-03-01", "→2025-03-01"),
-                True,
             ),
         ),
-        (HEADER + STAGES, Marked("effective_from", "starts with version 1", SECOND.replace("2026-03-01", "→2026-01-01"), True)),
+        (HEADER + STAGES, Marked("effective_from", "starts with version 1", SECOND.replace("2026-03-01", "→2026-01-01"))),
         (
             HEADER + STAGES,
             Marked(
                 "retired", "mql vanished without a mapping: write retired: {mql: STAGE}", "→" + SECOND.replace("mql", "x"), True
             ),
         ),
-        (HEADER + STAGES, Marked("retired.mq", "did you mean mql?", SECOND + "retired: {→mq: mql}\n", True)),
+        (HEADER + STAGES, Marked("retired.mq", "did you mean mql?", SECOND + "retired: {→mq: mql}\n")),
         (
             "owner: x\nversion: 1\n" + DEMO,
-            Marked("conversions.demo.name", "conversion demo is defined in", funnel(DEMO.replace("demo", "→demo")), True),
+            Marked("conversions.demo.name", "conversion demo is defined in", funnel(DEMO.replace("demo", "→demo"))),
         ),
     ],
     ids=["same version", "starts before", "starts with", "vanished", "was never there", "shared and own"],
 )
 def test_files_that_contradict_each_other(first: str, second: Marked, tmp_path: Path) -> None:
-    text, place = second.file(second.text)
+    text, place = unmarked(second.text)
     found = mistakes_in(tmp_path, a=first, b=text)
     assert [(Path(each.file).name, f"{each.line}:{each.column}", each.key) for each in found] == [("b.yml", place, second.key)]
     assert second.says in found[0].sentence
