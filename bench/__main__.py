@@ -1,7 +1,8 @@
 """`make bench`: the worker on the engines' common job beside the bare loop, on one broker, in interleaved rounds.
 
-The job, its driver and the bare loop lie in ../shared/bench; without that folder there is nothing to compare with, and the command says so.
-Rows of RESULT lines go to bench/work/results.txt, medians and ratios within a round to standard output.
+The job, its driver and the bare loop lie in ../shared/bench; without that folder there is nothing to compare with,
+and the command says so. Rows of RESULT lines go to bench/work/results.txt, medians and ratios within a round to
+standard output.
 """
 
 import argparse

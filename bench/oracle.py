@@ -13,15 +13,15 @@ from typing import Any
 from gen import events  # the driver's own folder is on the path
 from ruamel.yaml import YAML
 
-from tests.oracle import expected, facts_of, net
 from processors.topology.program import Program
 from schemas.application import Application
 from schemas.definitions import Funnel
+from tests.oracle import expected, facts_of, net
 
 Records = list[tuple[bytes, bytes]]
 
 
-def check(conversions: Records, transitions: Records, expected: dict[str, Any]) -> list[str]:
+def check(conversions: Records, transitions: Records, told: dict[str, Any]) -> list[str]:
     """The faults found; empty when the run is right."""
     program = _program()
     lines = [json.dumps(event).encode() for event in events(int(os.environ["BENCH_EVENTS"]))]
@@ -35,8 +35,10 @@ def check(conversions: Records, transitions: Records, expected: dict[str, Any]) 
     sequences: dict[str, list[int]] = defaultdict(list)
     for key, value in transitions:
         sequences[key.decode()].append(json.loads(value)["sequence"])
-    faults += [f"{user}: sequence {seen[:9]} has a gap" for user, seen in sequences.items() if seen != list(range(1, len(seen) + 1))]
-    if sum(json.loads(value)["op"] == "announce" for _, value in conversions) < expected["conversions"]:
+    faults += [
+        f"{user}: sequence {seen[:9]} has a gap" for user, seen in sequences.items() if seen != list(range(1, len(seen) + 1))
+    ]
+    if sum(json.loads(value)["op"] == "announce" for _, value in conversions) < told["conversions"]:
         faults.append("fewer conversions than conversion events")
     return faults
 
@@ -48,7 +50,9 @@ def _program() -> Program:
             "application": "bench",
             "definitions": ".",
             "identity": {"namespaces": [{"name": "user", "kind": "lead"}, {"name": "anonymous", "kind": "visitor"}]},
-            "sources": {"web": {"topics": ["in"], "format": "segment", "identifiers": {"userId": "user", "anonymousId": "anonymous"}}},
+            "sources": {
+                "web": {"topics": ["in"], "format": "segment", "identifiers": {"userId": "user", "anonymousId": "anonymous"}}
+            },
         }
     )
     return Program([Funnel.model_validate(funnel)], application)

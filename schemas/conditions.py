@@ -15,7 +15,19 @@ _Scalar = StrictStr | StrictBool | StrictInt | StrictFloat
 Operator = Literal["equals", "in", "exists", "at_least", "at_most", "above", "below", "before", "after", "passed", "matches"]
 
 
-class FieldTest(Shape):
+class _Node(Shape):
+    """A part of a condition. Pydantic may serialise one member of a union by another's rule, so all share this one."""
+
+    @model_serializer
+    def _serialised(self) -> dict[str, Any]:
+        return self.written()
+
+    def written(self) -> dict[str, Any]:
+        """The node in a form that tells it from every other node."""
+        raise NotImplementedError
+
+
+class FieldTest(_Node):
     """One test of one field.
 
     Attributes:
@@ -31,44 +43,49 @@ class FieldTest(Shape):
     operand: _Scalar | tuple[_Scalar, ...]
     ordering: str | None = None
 
+    def written(self) -> dict[str, Any]:
+        """Field, operator, operand and ordering."""
+        ordering = {} if self.ordering is None else {"of": self.ordering}
+        return {"field": self.field, "operator": self.operator, "operand": self.operand, **ordering}
 
-class Happened(Shape):
+
+class Happened(_Node):
     """True from the instant at which one of the conversions was matched."""
 
     conversions: tuple[str, ...]
 
-    @model_serializer
-    def _written(self) -> dict[str, Any]:
+    def written(self) -> dict[str, Any]:
+        """The conversions."""
         return {"happened": self.conversions}
 
 
-class AllOf(Shape):
+class AllOf(_Node):
     """True while every part is; the parts in file order."""
 
     parts: tuple["Condition", ...]
 
-    @model_serializer
-    def _written(self) -> dict[str, Any]:
+    def written(self) -> dict[str, Any]:
+        """The parts, under `all`."""
         return {"all": self.parts}
 
 
-class AnyOf(Shape):
+class AnyOf(_Node):
     """True while at least one part is."""
 
     parts: tuple["Condition", ...]
 
-    @model_serializer
-    def _written(self) -> dict[str, Any]:
+    def written(self) -> dict[str, Any]:
+        """The parts, under `any`."""
         return {"any": self.parts}
 
 
-class Not(Shape):
+class Not(_Node):
     """True while the part is false (two-valued: a test of a missing value is false, so its negation is true)."""
 
     part: "Condition"
 
-    @model_serializer
-    def _written(self) -> dict[str, Any]:
+    def written(self) -> dict[str, Any]:
+        """The part, under `not`."""
         return {"not": self.part}
 
 

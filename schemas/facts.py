@@ -2,8 +2,9 @@
 
 A fact says: at this time, this source says this about this entity. These shapes are internal (msgspec, MessagePack,
 written as arrays); what other systems read is in `published.py`. An array may grow at its end: a reader of an older
-version ignores what it does not know, a newer one fills in the default. The first element of a message on the facts topic is
-its tag, so the messages of the identity protocol and watermarks can join without touching the records that are there.
+version ignores what it does not know, a newer one fills in the default. The first element of a message on the facts
+topic is its tag, so the messages of the identity protocol and watermarks can join without touching the records that
+are there.
 """
 
 from hashlib import blake2b
@@ -32,7 +33,8 @@ class Fact(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="fact", k
 
     Attributes:
         kind: What the record says: event (something happened), change (property values), delete, restore; link (two
-            identifiers are one entity), attach (this deal belongs to that lead), erase and gap are decoded already and used by later
+            identifiers are one entity), attach (this deal belongs to that lead), erase and gap are decoded already and used
+            by later
             parts of the protocol.
         entity: The identifier it is addressed to, `namespace:value`; also the key on the facts topic.
         occurred_at: Event time, in microseconds.
@@ -42,7 +44,8 @@ class Fact(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="fact", k
         fingerprint: Digest of the normalised content: tells a duplicate from a conflict (semantics, rule 20).
         name: Event name; empty for other kinds.
         values: Event paths (`event.properties.plan`) or canonical fields (`lead.status`) that definitions use, typed.
-        broker_time: Kafka time of the source record, in microseconds: decides once and for all whether it came too late (rule 19).
+        broker_time: Kafka time of the source record, in microseconds: decides once and for all whether it came too late
+            (rule 19).
         coordinates: Of the source record.
         change_source: Who changed it in the source system (user, import, integration), where it says so.
         provenance: live, or snapshot/backfill where the source marks it so.
@@ -76,6 +79,6 @@ def entity_key(entity: str) -> bytes:
 def accepted_order(fact: Fact) -> tuple[bytes, int, Coordinates]:
     """Of several records with one source and id the smallest by this order is accepted, whatever arrived first (rule 20).
 
-    Another fingerprint is a conflict; among equal ones the earliest broker time wins, so an on-time copy beats a late one (rule 19).
+    Another fingerprint is a conflict. Among equal ones the earliest broker time wins: an on-time copy beats a late one (rule 19).
     """
     return fact.fingerprint, fact.broker_time, fact.coordinates

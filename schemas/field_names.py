@@ -38,6 +38,7 @@ def is_event_field(name: str) -> bool:
 
 
 def state_complaint(key: str) -> str | None:
+    """What is wrong with a key of a state, as a sentence; None for a field of the state."""
     if is_state_field(key):
         return None
     if key.startswith("event."):
@@ -49,6 +50,7 @@ def state_complaint(key: str) -> str | None:
 
 
 def event_complaint(key: str) -> str | None:
+    """What is wrong with a key of a signal, as a sentence; None for a field of the event."""
     if is_event_field(key):
         return None
     if is_state_field(key) or key in COMBINING:

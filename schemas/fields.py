@@ -86,10 +86,12 @@ def _bool(value: Scalar) -> bool:
 def _number(value: Scalar) -> int | float:
     if isinstance(value, bool):
         raise ValueError("true and false are no numbers")
-    number = value if isinstance(value, int) else float(value)
+    if isinstance(value, int) or (isinstance(value, str) and value.strip().lstrip("+-").isdecimal()):
+        return int(value)  # not by way of a float, which ends at 1e308 and is inexact from 2**53 on
+    number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"{value!r} is no finite number")
-    return int(number) if isinstance(value, str) and value.strip().lstrip("+-").isdecimal() else number
+    return number
 
 
 def _decimal(value: Scalar) -> str:

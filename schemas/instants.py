@@ -49,4 +49,4 @@ def format_instant(instant: int) -> str:
         text = (_EPOCH + timedelta(microseconds=instant)).isoformat()[:-6]  # without +00:00
     except OverflowError as error:
         raise ValueError(f"{instant} microseconds lie outside the years 1 to 9999") from error
-    return (text[:-3] if text.endswith("000") and len(text) > 19 else text) + "Z"
+    return (text[:-3] if text.endswith("000") and "." in text else text) + "Z"

@@ -51,6 +51,12 @@ def one_of(names: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
+def all_of(names: Iterable[str]) -> str:
+    """The names as a person adds them up: `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def shown(value: Any) -> str:
     """A written value for a sentence: short, whatever it is."""
     if value is None:

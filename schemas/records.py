@@ -1,7 +1,8 @@
-"""Published records: what other systems read from our topics, as models; `funnelstream schema` prints their JSON Schemas.
+"""Published records: what other systems read from our topics, as models.
 
-The bodies are plain JSON in CloudEvents 1.0 binary mode: `ce_*` headers around them (`ce_id` is the id and the revision, `ce_type` the
-schema's name, `ce_subject` the subject's id). Times are ISO 8601 in UTC.
+`funnelstream schema` prints their JSON Schemas. The bodies are plain JSON in CloudEvents 1.0 binary mode: `ce_*`
+headers around them (`ce_id` is the id and the revision, `ce_type` the schema's name, `ce_subject` the subject's id).
+Times are ISO 8601 in UTC.
 """
 
 from datetime import datetime
@@ -89,10 +90,10 @@ class Transition(_Corrected):
     """funnelstream.transition.v1: a subject moved, or history turned out differently."""
 
     transition_id: Hash
-    sequence: int = Field(ge=1, description="Counts without gaps the transitions that this subject's id has published, over all funnels.")
-    kind: Literal[
-        "advance", "regress", "expire", "outcome", "reopen", "detour", "return", "withdraw", "merge", "erase", "notice"
-    ]
+    sequence: int = Field(
+        ge=1, description="Counts without gaps the transitions that this subject's id has published, over all funnels."
+    )
+    kind: Literal["advance", "regress", "expire", "outcome", "reopen", "detour", "return", "withdraw", "merge", "erase", "notice"]
     from_: Position | None = Field(alias="from")
     to: Position | None
     skipped: list[str] = Field(description="Stages passed without being entered.")

@@ -18,4 +18,6 @@ def funnelstream(*arguments: Any, code: int = 0) -> str:
 def run(*arguments: Any) -> subprocess.CompletedProcess[str]:
     """The finished process of a command."""
     command = [sys.executable, "-m", "processors.cli.main", *map(str, arguments)]
-    return subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=300
+    )

@@ -89,7 +89,15 @@ class Deployment:
 
     def _last_record(self, topic: str, partition: int) -> int:
         """Offset of the last committed record of a partition; -1 for none."""
-        reader = Consumer({**self.kafka, "group.id": "last-record", "isolation.level": "read_committed", "enable.partition.eof": True, "log_level": 0})
+        reader = Consumer(
+            {
+                **self.kafka,
+                "group.id": "last-record",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "log_level": 0,
+            }
+        )
         try:
             low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
             start = max(low, high - 50)
@@ -125,4 +133,6 @@ def faults_of_the_log(published: dict[str, list[Message]]) -> list[str]:
     revisions: dict[str, list[int]] = defaultdict(list)
     for body in bodies([*published["transitions"], *published["conversions"]]):
         revisions[body.get("transition_id") or body["conversion_id"]].append(body["revision"])
-    return faults + [f"{identity}: revisions {said}" for identity, said in revisions.items() if said != list(range(1, len(said) + 1))]
+    return faults + [
+        f"{identity}: revisions {said}" for identity, said in revisions.items() if said != list(range(1, len(said) + 1))
+    ]

@@ -1,7 +1,8 @@
-"""The oracle: what any run over some input must have published, by `fold` over the facts of the input and by nothing incremental.
+"""The oracle: what any run over some input must have published, by `fold` over the facts of the input and by nothing
+incremental.
 
-Soak, acceptance and benchmarks compare with it. What is compared is the net result (design, invariant 5): the last operation of each
-id, without recorded time, sequence, revision, provenance and coordinates.
+Soak, acceptance and benchmarks compare with it. What is compared is the net result (design, invariant 5): the last
+operation of each id, without recorded time, sequence, revision, provenance and coordinates.
 """
 
 from collections import defaultdict
@@ -34,7 +35,9 @@ def facts_of(program: Program, records: Iterable[tuple[str, bytes, int | None]])
     facts: list[Fact] = []
     for offset, (source, value, timestamp) in enumerate(records):
         record = SourceRecord(source, "input", 0, offset, timestamp if timestamp is not None else _ALWAYS, None, value)
-        facts += [_decode_fact(publish.value) for publish in ingest(record).published if publish.topic == "facts" and publish.value]
+        facts += [
+            _decode_fact(publish.value) for publish in ingest(record).published if publish.topic == "facts" and publish.value
+        ]
     return facts
 
 
@@ -46,7 +49,12 @@ def expected(program: Program, facts: Iterable[Fact]) -> dict[str, dict[str, Any
     of_entity: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
         of_entity[fact.entity].append(fact)
-    return {identity: body for entity, said in of_entity.items() for version in program.funnels for identity, body in _expected(program, version, entity, said)}
+    return {
+        identity: body
+        for entity, said in of_entity.items()
+        for version in program.funnels
+        for identity, body in _expected(program, version, entity, said)
+    }
 
 
 def _expected(program: Program, version: Version, entity: str, facts: list[Fact]) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -83,5 +91,7 @@ def identity_of(body: dict[str, Any]) -> str:
 def lasting(body: dict[str, Any]) -> dict[str, Any]:
     """A body without what depends on arrival."""
     kept = {key: value for key, value in body.items() if key not in _ARRIVAL}
-    read = [{"source": fact["source"], "id": fact["id"], "change_source": fact["change_source"]} for fact in body["cause"]["facts"]]
+    read = [
+        {"source": fact["source"], "id": fact["id"], "change_source": fact["change_source"]} for fact in body["cause"]["facts"]
+    ]
     return {**kept, "cause": {**body["cause"], "facts": read}}

@@ -1,7 +1,8 @@
-"""Small worlds for the tests of the core: a program, facts addressed to one subject, and what a run over them published.
+"""Small worlds for the tests of the core: a program, facts addressed to one subject, and what a run over them
+published.
 
-`History` drives `advance` over rows in memory, record by record, and keeps what consumers would see, so that a test can hold the net
-result of any arrival order against `fold`.
+`History` drives `advance` over rows in memory, record by record, and keeps what consumers would see, so that a test
+can hold the net result of any arrival order against `fold`.
 """
 
 import json
@@ -63,7 +64,17 @@ def program(*funnels: dict[str, Any], **changes: Any) -> Program:
     return Program([Funnel.model_validate(funnel) for funnel in funnels], application(**changes))
 
 
-def fact(at: float, what: str = "", *, id: str = "", order: int = 0, content: str = "", source: str = "web", late_by: float = 0, **values: Value) -> Fact:
+def fact(
+    at: float,
+    what: str = "",
+    *,
+    id: str = "",
+    order: int = 0,
+    content: str = "",
+    source: str = "web",
+    late_by: float = 0,
+    **values: Value,
+) -> Fact:
     """A fact about `user:1`: an event of this name, a record (delete, restore), or a change of `lead.*` values without a name.
 
     Args:
@@ -133,4 +144,5 @@ class History:
 
 def expected_ids(moves: Sequence[Move], matches: Sequence[Match], version: Version) -> set[str]:
     """The ids that a timeline publishes."""
-    return {publication_id(identity_of(content, version.funnel, version.number), version.subject) for content in (*moves, *matches)}
+    contents: list[Move | Match] = [*moves, *matches]
+    return {publication_id(identity_of(content, version.funnel, version.number), version.subject) for content in contents}

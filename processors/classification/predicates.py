@@ -23,7 +23,14 @@ Orderings = Mapping[str, tuple[str, ...]]
 TypeOf = Callable[[str], str | None]
 """The type of a state field: text, bool, number, decimal, time; None for an event path, which has none."""
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {"at_least": ge, "at_most": le, "above": gt, "below": lt, "before": lt, "after": ge}
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "at_least": ge,
+    "at_most": le,
+    "above": gt,
+    "below": lt,
+    "before": lt,
+    "after": ge,
+}
 
 
 def is_missing(value: Value) -> bool:

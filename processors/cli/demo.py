@@ -1,7 +1,8 @@
 """`funnelstream demo`: the whole thing on this machine in seconds, with nothing but Python.
 
-librdkafka's built-in broker stands in for Kafka. It keeps no offsets, shows aborted records and cannot create topics on request, so it
-is good for one worker that is never restarted, and for nothing else; the worker, the funnel and the records are real.
+librdkafka's built-in broker stands in for Kafka. It keeps no offsets, shows aborted records and cannot create topics
+on request, so it is good for one worker that is never restarted, and for nothing else; the worker, the funnel and the
+records are real.
 """
 
 import multiprocessing
@@ -65,21 +66,24 @@ def demo(
 ) -> None:
     """Watch a funnel fill: an embedded broker, believable traffic, and the real worker."""
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="funnelstream-demo-") as folder, as_file(files("funnels") / FUNNEL) as funnel:
-        with embedded_broker() as address:
-            config = Path(folder, "demo.yml")
-            config.write_text(CONFIGURATION.format(definitions=funnel, address=address, folder=folder))
-            loaded = load(config)
-            _make_topics(loaded)
-            with _worker(config) as worker:
-                watch = _Watch(loaded)
-                _show(console, watch, Traffic(rate), seconds, worker)
+    with (
+        tempfile.TemporaryDirectory(prefix="funnelstream-demo-") as folder,
+        as_file(files("funnels") / FUNNEL) as funnel,
+        embedded_broker() as address,
+    ):
+        config = Path(folder, "demo.yml")
+        config.write_text(CONFIGURATION.format(definitions=funnel, address=address, folder=folder))
+        loaded = load(config)
+        _make_topics(loaded)
+        with _worker(config) as worker:
+            watch = _Watch(loaded)
+            _show(console, watch, Traffic(rate), seconds, worker)
     _totals(console, watch)
 
 
 @contextmanager
 def embedded_broker() -> Iterator[str]:
-    """librdkafka's mock broker in this process; gives its address. It lives as long as the client that made it."""
+    """The mock broker of librdkafka in this process; gives its address. It lives as long as the client that made it."""
     from confluent_kafka import Producer
 
     owner = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "embedded", "log_level": 0})
@@ -93,7 +97,10 @@ def _make_topics(loaded: Loaded) -> None:
     from confluent_kafka import Producer
 
     client = Producer({**loaded.application.kafka, "log_level": 0})
-    for topic in (*loaded.application.own_topics, *(topic for source in loaded.application.sources.values() for topic in source.topics)):
+    for topic in (
+        *loaded.application.own_topics,
+        *(topic for source in loaded.application.sources.values() for topic in source.topics),
+    ):
         client.list_topics(topic, timeout=10)
 
 
@@ -139,7 +146,9 @@ class _Watch:
         self._topics = application.own_topics
         self._sources = {name: source.topics[0] for name, source in application.sources.items()}
         self._producer = Producer({**application.kafka, "linger.ms": 20, "log_level": 0})
-        self._consumer = Consumer({**application.kafka, "group.id": "demo-watch", "auto.offset.reset": "earliest", "log_level": 0})
+        self._consumer = Consumer(
+            {**application.kafka, "group.id": "demo-watch", "auto.offset.reset": "earliest", "log_level": 0}
+        )
         watched = (self._topics.transitions, self._topics.conversions, self._topics.leads, self._topics.dead_letters)
         partitions = range(4)
         self._consumer.assign([TopicPartition(topic, partition, 0) for topic in watched for partition in partitions])
@@ -155,19 +164,22 @@ class _Watch:
         """Take in what was published; returns how much."""
         messages = self._consumer.consume(500, timeout)
         for message in messages:
-            value, topic = message.value(), message.topic()
-            body = msgspec.json.decode(value) if value is not None else None
-            if topic == self._topics.leads:
-                self.census.lead((message.key() or b"").decode(), body)
-            elif topic == self._topics.dead_letters:
-                self.dead_letters += 1
-            elif topic == self._topics.conversions:
-                self.census.conversion(body)
-            else:
-                self.census.transition(body)
-                self.last.append(body)
-                self.corrections += body["op"] != "announce"
+            if message.error() is None:
+                self._take(message.topic() or "", message.key() or b"", message.value())
         return len(messages)
+
+    def _take(self, topic: str, key: bytes, value: bytes | None) -> None:
+        body = msgspec.json.decode(value, type=dict[str, Any]) if value is not None else None
+        if topic == self._topics.leads:
+            self.census.lead(key.decode(), body)
+        elif topic == self._topics.dead_letters:
+            self.dead_letters += 1
+        elif body is not None and topic == self._topics.conversions:
+            self.census.conversion(body)
+        elif body is not None:
+            self.census.transition(body)
+            self.last.append(body)
+            self.corrections += body["op"] != "announce"
 
 
 def _show(console: Console, watch: _Watch, traffic: Traffic, seconds: float, worker: Any) -> None:
@@ -214,7 +226,9 @@ def _run(watch: _Watch, traffic: Traffic, start: float, began: float, seconds: f
 
 def _screen(watch: _Watch, left: float) -> Group:
     lines = [_move(body) for body in watch.last]
-    title = Text(f"\nlast transitions ({watch.sent} records in, {watch.corrections} corrections, {left:.0f} s left)", style="bold")
+    title = Text(
+        f"\nlast transitions ({watch.sent} records in, {watch.corrections} corrections, {left:.0f} s left)", style="bold"
+    )
     return Group(funnel_table(watch.census), title, *lines)
 
 
@@ -222,7 +236,9 @@ def _move(body: dict[str, Any]) -> Text:
     style = {"regress": "yellow", "outcome": "green"}.get(body["kind"], "") if body["op"] == "announce" else "magenta"
     lead = body["subject"]["id"]
     skipped = f"  skipping {', '.join(body['skipped'])}" if body["skipped"] else ""
-    return Text(f"  {lead:<14} {body['op']:<9}{body['kind']:<9}{_place(body['from'])} → {_place(body['to'])}{skipped}", style=style)
+    return Text(
+        f"  {lead:<14} {body['op']:<9}{body['kind']:<9}{_place(body['from'])} → {_place(body['to'])}{skipped}", style=style
+    )
 
 
 def _place(position: dict[str, Any] | None) -> str:
@@ -240,13 +256,13 @@ def _totals(console: Console, watch: _Watch) -> None:
     if not console.is_terminal:
         console.print(funnel_table(watch.census))
     console.print(
-        f"\n{watch.sent} records sent; {watch.census.people()} leads; {watch.corrections} transitions corrected because records came late; "
+        f"\n{watch.sent} records sent; {watch.census.people()} leads; {watch.corrections} corrections because records came late; "
         f"{watch.dead_letters} dead letters; duplicates published nothing.\n\n"
         "What to try next:\n"
         f"  funnels/{FUNNEL}           the definition that was running\n"
         "  funnelstream lint funnels/             check definitions; every mistake with its place and its mend\n"
         "  funnelstream replay --help             run files of your own records through a funnel, without Kafka\n"
-        "  README.md, \"Run it on your Kafka\"      from here to production",
+        '  README.md, "Run it on your Kafka"      from here to production',
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -1,6 +1,7 @@
 """`funnelstream`: the commands, and the exit codes that scripts rely on.
 
-0 ok; 1 the input or the definitions are at fault; 2 usage; 3 the environment is; 4 our own fault (a bug); 5 fenced or gave up: restart me.
+0 ok; 1 the input or the definitions are at fault; 2 usage; 3 the environment is; 4 our own fault (a bug); 5 fenced or
+gave up: restart me.
 """
 
 import sys

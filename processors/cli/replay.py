@@ -2,10 +2,11 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from io import BufferedWriter
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated
 
 import msgspec
 import typer
@@ -15,6 +16,8 @@ from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.metrics.census import FunnelOutline
 from processors.simulation.replay import FILES, Input, Line, Malformed, Replay, enveloped_lines, output_line, raw_lines
 from processors.state.store import DiskStore, Label
+from processors.topology.effects import Topic
+from schemas.definitions import Funnel
 from schemas.instants import parse_instant
 
 OUTLINES = "funnels.json"
@@ -25,7 +28,8 @@ def replay(
     config: Annotated[Path, typer.Option(help="The application's configuration.")],
     out: Annotated[Path, typer.Option(help="Folder to write to; made if it is not there.")],
     given: Annotated[
-        list[str], typer.Option("--input", metavar="SOURCE=FILE", help="A file of one raw record value per line; may be repeated.")
+        list[str],
+        typer.Option("--input", metavar="SOURCE=FILE", help="A file of one raw record value per line; may be repeated."),
     ],
     as_of: Annotated[str | None, typer.Option(help="The last watermark: later records are not read. ISO 8601.")] = None,
     envelope: Annotated[bool, typer.Option(help='Lines are {"key", "value", "headers", "timestamp"}.')] = False,
@@ -47,7 +51,7 @@ def replay(
     typer.echo(f"Next: funnelstream report {out}")
 
 
-def _run(run: Replay, inputs: list[Input], until: int | None, outputs: dict[Any, BinaryIO]) -> dict[str, int]:
+def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[Topic, BufferedWriter]) -> dict[str, int]:
     counted = dict.fromkeys((name.removesuffix(".ndjson") for name in FILES.values()), 0)
     try:
         for effects in run.run(inputs, until, time.time_ns() // 1000):
@@ -59,7 +63,7 @@ def _run(run: Replay, inputs: list[Input], until: int | None, outputs: dict[Any,
     return counted
 
 
-def outline(funnel: Any) -> FunnelOutline:
+def outline(funnel: Funnel) -> FunnelOutline:
     """What a report needs of a definition."""
     return FunnelOutline(
         funnel.funnel,
@@ -87,7 +91,7 @@ def _input(files: ExitStack, loaded: Loaded, text: str, envelope: bool) -> Input
         known = ", ".join(loaded.application.sources)
         raise typer.BadParameter(f"{text!r} names no source: write SOURCE=FILE with SOURCE one of {known}", param_hint="--input")
     try:
-        lines: Iterator[bytes] = files.enter_context(Path(path).open("rb"))
+        lines: Iterator[bytes] = files.enter_context(Path(path).open("rb"))  # noqa: SIM115 - closed with the others
     except OSError as error:
         raise Stop(ENVIRONMENT, f"input {path} cannot be read: {error.strerror}") from error
     read: Iterator[Line] = enveloped_lines(lines, path) if envelope else raw_lines(lines)

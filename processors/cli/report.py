@@ -11,8 +11,8 @@ import msgspec
 import typer
 from rich.console import Console
 
-from processors.engine.stop import INPUT, Stop
 from processors.cli.tables import Row, funnel_table, rows_of
+from processors.engine.stop import INPUT, Stop
 from processors.metrics.census import Census, FunnelOutline
 
 Format = Literal["table", "json", "csv"]
@@ -49,7 +49,9 @@ def _of_folder(folder: Path) -> list[Census]:
         feed(censuses, "conversions", _lines(folder / "conversions.ndjson"))
         feed(censuses, "leads", _lines(folder / "leads.ndjson"))
     except OSError as error:
-        raise Stop(INPUT, f"{folder} is no folder that replay wrote: {error.filename} cannot be read ({error.strerror}).") from error
+        raise Stop(
+            INPUT, f"{folder} is no folder that replay wrote: {error.filename} cannot be read ({error.strerror})."
+        ) from error
     return censuses
 
 
@@ -83,7 +85,7 @@ def _of_topics(config: Path | None) -> list[Census]:
     names = loaded.application.own_topics
     for topic, name in (("transitions", names.transitions), ("conversions", names.conversions), ("leads", names.leads)):
         records = (
-            ((record.key or b"").decode(), msgspec.json.decode(record.value) if record.value is not None else None)
+            ((record.key() or b"").decode(), msgspec.json.decode(value) if (value := record.value()) is not None else None)
             for record in read_topic(loaded.application.kafka, name)
         )
         feed(censuses, topic, records)

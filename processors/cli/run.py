@@ -20,7 +20,10 @@ from schemas.instants import SECOND
 def run(
     config: Annotated[Path, typer.Option(help="The application's configuration.")],
     instance: Annotated[
-        str | None, typer.Option(help="Name of this worker, stable over restarts: static member, transactional id, store. Default: host name.")
+        str | None,
+        typer.Option(
+            help="Name of this worker, stable over restarts: static member, transactional id, store. Default: host name."
+        ),
     ] = None,
 ) -> None:
     """Read the sources, advance the leads, publish what changed; until SIGTERM."""
@@ -50,7 +53,9 @@ def engine_settings(loaded: Loaded, instance: str) -> EngineSettings:
 
 def label_sets(loaded: Loaded) -> dict[str, Sequence[tuple[str, ...]]]:
     """The label sets of the live counters that are known from the definitions, so that they exist at zero."""
-    places = [(funnel.funnel, place.name) for funnel in loaded.funnels for place in (*funnel.stages, *funnel.detours, *funnel.outcomes)]
+    places = [
+        (funnel.funnel, place.name) for funnel in loaded.funnels for place in (*funnel.stages, *funnel.detours, *funnel.outcomes)
+    ]
     conversions = [
         (funnel.funnel, conversion.name, counting, "announce")
         for funnel in loaded.funnels

@@ -28,9 +28,15 @@ def schema(
         for each, content in schemas.items():
             _file(each).write_text(_text(content))
     elif check:
-        stale = [str(_file(each)) for each, content in schemas.items() if not _file(each).exists() or _file(each).read_text() != _text(content)]
+        stale = [
+            str(_file(each))
+            for each, content in schemas.items()
+            if not _file(each).exists() or _file(each).read_text() != _text(content)
+        ]
         if stale:
-            raise Stop(INPUT, f"{', '.join(stale)} differ from the models: run `funnelstream schema --write` and commit the result.")
+            raise Stop(
+                INPUT, f"{', '.join(stale)} differ from the models: run `funnelstream schema --write` and commit the result."
+            )
     else:
         sys.stdout.write(_text(schemas[name] if name is not None else schemas))
 

@@ -34,10 +34,22 @@ def rows_of(census: Census) -> list[Row]:
         rows.append(Row(census.outline.funnel, "stage", stage.name, stage.reached, stage.touched, stage.now, share, None, None))
         before = stage.reached
     for outcome in census.outcomes():
-        rows.append(Row(census.outline.funnel, "outcome", outcome.name, outcome.reached, outcome.touched, outcome.now, None, None, None))
+        rows.append(
+            Row(census.outline.funnel, "outcome", outcome.name, outcome.reached, outcome.touched, outcome.now, None, None, None)
+        )
     for conversion in census.conversions():
         rows.append(
-            Row(census.outline.funnel, "conversion", conversion.name, None, None, None, None, conversion.counted, conversion.repeats)
+            Row(
+                census.outline.funnel,
+                "conversion",
+                conversion.name,
+                None,
+                None,
+                None,
+                None,
+                conversion.counted,
+                conversion.repeats,
+            )
         )
     return rows
 
@@ -48,7 +60,9 @@ def funnel_table(census: Census) -> Table:
     most = max((row.reached or 0 for row in rows), default=0)
     outline = census.outline
     people = f"{census.people()} {outline.subject}s" if census.people() != 1 else f"1 {outline.subject}"
-    table = Table(title=f"{outline.funnel} v{outline.version}: {people}", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title=f"{outline.funnel} v{outline.version}: {people}", title_justify="left", caption_justify="left", box=SIMPLE_HEAD
+    )
     for column, right in (("", False), ("reached", True), ("touched", True), ("now", True), ("step rate", True), ("", False)):
         table.add_column(column, justify="right" if right else "left", no_wrap=True)
     for row in rows:
@@ -57,6 +71,8 @@ def funnel_table(census: Census) -> Table:
             share = "" if row.of_previous is None else f"{row.of_previous:.1%}"
             name, style = (row.name, None) if row.kind == "stage" else (f"→ {row.name}", "green")
             table.add_row(name, str(row.reached), str(row.touched), str(row.now), share, bar, style=style)
-    conversions = [f"conversion {row.name}: {row.counted} counted, {row.repeats} repeats" for row in rows if row.kind == "conversion"]
+    conversions = [
+        f"conversion {row.name}: {row.counted} counted, {row.repeats} repeats" for row in rows if row.kind == "conversion"
+    ]
     table.caption = "\n".join(conversions) or None
     return table

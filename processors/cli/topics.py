@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from processors.cli.loading import Loaded, load
 from processors.engine.settings import Clients
@@ -22,7 +20,9 @@ def _group() -> None:
 @topics.command()
 def create(
     config: Annotated[Path, typer.Option(help="The application's configuration.")],
-    with_sources: Annotated[bool, typer.Option("--with-sources", help="Create the sources' topics as well, if nobody else does.")] = False,
+    with_sources: Annotated[
+        bool, typer.Option("--with-sources", help="Create the sources' topics as well, if nobody else does.")
+    ] = False,
 ) -> None:
     """Create the topics that are missing; one that exists is left as it is, and what differs in it is said."""
     from confluent_kafka.admin import AdminClient
@@ -36,13 +36,14 @@ def create(
     if with_sources:
         wanted += [WantedTopic("source", name, loaded.application.topics.partitions, {}) for name in _source_topics(loaded)]
     reports = create_topics(AdminClient(Clients(settings).admin()), wanted, loaded.application.topics.replication)
-    table = Table("topic", "", "")
     for report in reports:
-        table.add_row(report.name, report.state, report.detail)
-    Console().print(table)
+        typer.echo(f"{report.state:<8} {report.name}" + (f" ({report.detail})" if report.detail else ""))
     differing = [report.name for report in reports if report.state == "differs" and report.name not in _source_topics(loaded)]
     if differing:
-        raise Stop(ENVIRONMENT, f"{', '.join(differing)} exist but differ from what is wanted: change them with your Kafka tools, or name others under topics.")
+        raise Stop(
+            ENVIRONMENT,
+            f"{', '.join(differing)} exist but differ from what is wanted: change them with your Kafka tools, or name others.",
+        )
 
 
 def _source_topics(loaded: Loaded) -> list[str]:

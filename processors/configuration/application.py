@@ -4,17 +4,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 from typing import Any
 
-from pydantic import PrivateAttr, ValidationError
+from pydantic import PrivateAttr
 
 from processors.configuration.interpolation import Interpolation
 from processors.configuration.kafka_settings import check_kafka
 from processors.configuration.problems import Problem, in_order
-from processors.configuration.sentences import mistakes_in
+from processors.configuration.sentences import validated
 from processors.configuration.wiring import check_wiring
 from processors.configuration.yaml_source import Document, read_document
 from schemas.application import Application, OwnTopics, Topics
 from schemas.mistakes import Mistake
-from schemas.quantities import FROM_FILE
 
 _SECRETS = (("identity", "hash_key"), ("insights", "token"))
 
@@ -55,7 +54,7 @@ def load_application(path: File | str, environment: Mapping[str, str]) -> tuple[
     for section, key in _SECRETS:
         if isinstance(given := written.get(section), dict):
             references.conceal((section, key), given.get(key))
-    application, mistakes = _validated(written)
+    application, mistakes = validated(WrittenApplication, written)
     unresolved = {mistake.path for mistake in references.mistakes}
     mistakes = [mistake for mistake in (*mistakes, *_cross_checks(written)) if mistake.path not in unresolved]
     problems = [*document.problems, *map(document.problem, references.mistakes)]
@@ -67,13 +66,6 @@ def load_application(path: File | str, environment: Mapping[str, str]) -> tuple[
     return application, []
 
 
-def _validated(data: dict[str, Any]) -> tuple[WrittenApplication | None, list[Mistake]]:
-    try:
-        return WrittenApplication.model_validate(data, context=FROM_FILE), []
-    except ValidationError as error:
-        return None, mistakes_in(Application, error)
-
-
 def _cross_checks(written: Mapping[str, Any]) -> Iterator[Mistake]:
     limits = written.get("limits")
     if isinstance(kafka := written.get("kafka"), dict):
@@ -83,11 +75,8 @@ def _cross_checks(written: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _own_topics(written: Mapping[str, Any]) -> OwnTopics | None:
     """Our topics as far as their own section and the name can be read: the rest of the file may still have mistakes."""
-    try:
-        topics = Topics.model_validate(written.get("topics", {}), context=FROM_FILE)
-        return topics.resolved(str(written.get("application")))
-    except ValidationError:
-        return None
+    topics, _ = validated(Topics, written.get("topics", {}))
+    return None if topics is None else topics.resolved(str(written.get("application")))
 
 
 def _anchored(application: WrittenApplication, folder: File) -> WrittenApplication:

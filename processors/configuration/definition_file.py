@@ -3,14 +3,11 @@
 from pathlib import Path as File
 from typing import Any
 
-from pydantic import ValidationError
-
 from processors.configuration.outline import Outline
-from processors.configuration.sentences import mistakes_in
+from processors.configuration.sentences import validated
 from processors.configuration.yaml_source import Document
 from schemas.definitions import Funnel, Library
 from schemas.mistakes import Mistake
-from schemas.quantities import FROM_FILE
 
 
 class DefinitionFile:
@@ -37,10 +34,8 @@ class DefinitionFile:
             )
 
     def _validate(self, data: dict[str, Any]) -> None:
-        shape = Library if self.outline.is_library else Funnel
-        try:
-            model = shape.model_validate(data, context=FROM_FILE)
-        except ValidationError as error:
-            self.mistakes = mistakes_in(shape, error)
-        else:
-            self.model = model.named(File(self.document.file).stem) if isinstance(model, Library) else model
+        if not self.outline.is_library:
+            self.model, self.mistakes = validated(Funnel, data)
+            return
+        library, self.mistakes = validated(Library, data)
+        self.model = None if library is None else library.named(File(self.document.file).stem)

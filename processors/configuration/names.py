@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from processors.configuration.outline import POSITIONS, Outline
-from schemas.mistakes import Mistake, Path, suggestion
+from schemas.mistakes import Mistake, Path, all_of, suggestion
 
 LineOf = Callable[[Path], int]
 
@@ -86,7 +86,7 @@ def _grain_of_rate(outline: Outline, path: Path, rate: Any) -> Iterator[Mistake]
     published = [subject, *(also if isinstance(also, list) else [])]
     grain = rate.get("grain", subject)
     if "grain" in rate and isinstance(subject, str) and grain not in published:
-        names = " and ".join(str(name) for name in published)
+        names = all_of(str(name) for name in published)
         yield Mistake((*path, "grain"), f"this funnel counts {names}, not {grain}: add {grain} to `also`, or leave grain out")
     if grain == "deal":
         yield from _unlike_ends(outline, path, rate)

@@ -2,13 +2,16 @@
 
 import re
 import types
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.mistakes import Misshapen, Mistake, Path, one_of, shown, suggestion
+from schemas.quantities import FROM_FILE
 from schemas.shape import Shape
+
+_Model = TypeVar("_Model", bound=Shape)
 
 _MISSING = {
     "funnel": ("nothing says which funnel this is", "funnel: my-funnel"),
@@ -55,9 +58,12 @@ _QUOTED = re.compile(r"'([^']*)'")
 _KEY = "[key]"
 
 
-def mistakes_in(model: type[Shape], error: ValidationError) -> list[Mistake]:
-    """Every mistake that the validation of `model` found, with paths from its root."""
-    return [mistake for detail in error.errors(include_url=False) for mistake in _mistakes(model, detail)]
+def validated(model: type[_Model], data: Any) -> tuple[_Model | None, list[Mistake]]:
+    """What was written as a model, or every mistake of form in it with paths from its root."""
+    try:
+        return model.model_validate(data, context=FROM_FILE, by_alias=True, by_name=False), []
+    except ValidationError as error:
+        return None, [mistake for detail in error.errors(include_url=False) for mistake in _mistakes(model, detail)]
 
 
 def _mistakes(model: type[Shape], detail: ErrorDetails) -> list[Mistake]:

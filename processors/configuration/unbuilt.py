@@ -12,6 +12,7 @@ from processors.configuration.definitions import DefinitionSet
 from processors.configuration.outline import Outline, Rule
 from processors.configuration.problems import Problem, in_order
 from processors.configuration.yaml_source import Document
+from processors.sources import FORMATS
 from schemas.definitions import Funnel
 from schemas.mistakes import Mistake, Path
 
@@ -79,7 +80,7 @@ _IN_DEFINITIONS = (
     _Unbuilt("value of a funnel", _at("value"), "leave it out"),
 )
 _IN_APPLICATION = (
-    _Unbuilt("this format", _at("sources", "*", "format", unless=("segment", "hubspot")), "leave the source out"),
+    _Unbuilt("this format", _at("sources", "*", "format", unless=FORMATS), "leave the source out"),
     _Unbuilt("snapshot: count", _at("sources", "*", "snapshot", only=("count",)), "write seed"),
     _Unbuilt("mapping", _at("sources", "*", "mapping"), "leave the source out"),
     _Unbuilt("look_back", _at("identity", "look_back"), "leave it out"),

@@ -1,1 +1,1 @@
-"""Drives the topology on Kafka, exactly once. Start reading at `worker.py`; `engine-rules.md` gives every ER number its reason."""
+"""Drives the topology on Kafka, exactly once. Start reading at `loop.py`; an ER number names an engine rule."""

@@ -166,7 +166,7 @@ class Assignment:
             self._consumer.unassign()
 
     def _guarded(self, callback: Callable[[list[TopicPartition]], None]) -> Callable[[Consumer, list[TopicPartition]], None]:
-        """Keep a callback's exception for the loop: inside consume() nobody could handle it, and the next callback must not act."""
+        """Keep a callback's exception for the loop: inside consume() nobody could handle it, and later callbacks must not act."""
 
         def guarded(_: Consumer, partitions: list[TopicPartition]) -> None:
             self.changed = True

@@ -60,6 +60,6 @@ class BrokerErrors:
         reason = f"{self._last.str()} ({self._last.name()})" if self._last else "no answer"
         return Stop(
             ENVIRONMENT,
-            f"no connection to the Kafka brokers {brokers}: {reason}. Check kafka.bootstrap.servers, security.protocol, the CA and "
-            "the credentials, and that the brokers run (ER-16)",
+            f"no connection to the Kafka brokers {brokers}: {reason}. Check kafka.bootstrap.servers, security.protocol, the CA "
+            "and the credentials, and that the brokers run (ER-16)",
         )

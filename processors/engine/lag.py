@@ -1,7 +1,7 @@
 """How far behind the worker is, from librdkafka's statistics (operations, C2).
 
-`consumer_lag` cannot be used: it stays -1, because the offsets are committed by the producer. So the lag is the last stable offset
-less the position in the log, which passes transaction markers, corrected by what has been read and is not committed.
+`consumer_lag` cannot be used: it stays -1, because the offsets are committed by the producer. So the lag is the last stable
+offset less the position in the log, which passes transaction markers, corrected by what has been read and is not committed.
 """
 
 import time

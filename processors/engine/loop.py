@@ -16,7 +16,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from processors.engine.assignment import Assignment
 from processors.engine.lanes import Lane
@@ -213,7 +213,8 @@ class Loop:
             try:
                 self._consumer.seek(TopicPartition(lane.topic, lane.partition, start))
             except KafkaException as raised:
-                sentence = f"{lane.topic} partition {lane.partition} could not be read again: {error_of(raised).str()}. A restart is exact."
+                why = error_of(raised).str()
+                sentence = f"{lane.topic} partition {lane.partition} could not be read again: {why}. A restart is exact."
                 raise Stop(AGAIN, sentence) from raised
 
     def _measure(self, touched: Sequence[Lane], seconds: float) -> None:

@@ -54,20 +54,20 @@ def check(row: bytes | None, committed: int | None, expected: Mark, place: str) 
     if found.partitions != expected.partitions:
         raise Stop(
             ENVIRONMENT,
-            f"{place}: its state was written with {found.partitions} partitions, the topic has {expected.partitions} now: keys live in "
-            f"other partitions (ER-3). Partitions cannot be taken back, so {_BEGIN_AGAIN}.",
+            f"{place}: its state was written with {found.partitions} partitions, the topic has {expected.partitions} now: "
+            f"keys live in other partitions (ER-3). Partitions cannot be taken back, so {_BEGIN_AGAIN}.",
         )
     if committed is None or committed != found.facts:
         says = "no offset" if committed is None else f"offset {committed}"
         raise Stop(
             ENVIRONMENT,
-            f"{place}: its changelog was written when facts were read up to offset {found.facts}, but the group's commit says {says}: "
-            "offsets were reset or expired, and reading on from there would count facts twice or lose them (ER-25). Reset the group "
-            f"to offset {found.facts} here, or {_BEGIN_AGAIN}.",
+            f"{place}: its changelog was written when facts were read up to offset {found.facts}, but the group's commit says "
+            f"{says}: offsets were reset or expired, and reading on from there would count facts twice or lose them (ER-25). "
+            f"Reset the group to offset {found.facts} here, or {_BEGIN_AGAIN}.",
         )
     if found.definitions != expected.definitions:
         raise Stop(
             INPUT,
-            f"{place}: its state was written under the definitions {found.definitions}, this worker has {expected.definitions}. Run the "
-            f"definitions that wrote it, or {_BEGIN_AGAIN}.",
+            f"{place}: its state was written under the definitions {found.definitions}, this worker has {expected.definitions}. "
+            f"Run the definitions that wrote it, or {_BEGIN_AGAIN}.",
         )

@@ -43,7 +43,7 @@ COUNTED = {
 }
 """By `Count.metric`. A name that is not here is a bug of the topology."""
 
-ABORT_REASONS = ("produce", "send_offsets_to_transaction", "commit_transaction", "send_offsets", "no_member", "lost", "bug")
+ABORT_REASONS = ("produce", "send_offsets_to_transaction", "commit_transaction", "send_offsets", "no_member", "lost")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)

@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from processors.engine.admin import AdminClient, OffsetSpec
 
+from processors.engine.admin import AdminClient, OffsetSpec
 from processors.engine.lanes import Place
 from processors.engine.triage import Verdict, ending, error_of, triage
 
@@ -59,8 +59,8 @@ class BoundsQuestion:
     """Asks for both ends of one partition."""
 
     def __init__(self, admin: AdminClient, place: Place) -> None:
-        self._earliest = _Question(admin, place, OffsetSpec.earliest())
-        self._end = _Question(admin, place, OffsetSpec.latest())
+        self._earliest = _Question(admin, place, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        self._end = _Question(admin, place, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
     def answer(self) -> Bounds | None:
         """The bounds, or None while they are not known; raises `Stop` when they will not be."""

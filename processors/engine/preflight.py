@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaException
-from processors.engine.admin import AdminClient, TopicMetadata
 
+from processors.engine.admin import AdminClient, TopicMetadata
 from processors.engine.broker_errors import BrokerErrors
 from processors.engine.restore import TOMBSTONES_KEPT
 from processors.engine.settings import EngineSettings
@@ -70,7 +70,7 @@ def check_topics(admin: AdminClient, settings: EngineSettings, topics: Mapping[s
     own = names.all().values() if configs else (names.facts, names.changelog)
     missing = [f"topic {name} does not exist, or this user may not see it: {_CREATE}" for name in own if name not in topics]
     missing += [
-        f"topic {name} of source {source} does not exist, or this user may not see it: create it, or correct sources.{source}.topics"
+        f"topic {name} of source {source} does not exist, or this user may not see it: create it, or correct sources.{source}"
         for name, source in settings.source_topics.items()
         if name not in topics
     ]
@@ -79,8 +79,8 @@ def check_topics(admin: AdminClient, settings: EngineSettings, topics: Mapping[s
     facts, changelog = (len(topics[name].partitions) for name in (names.facts, names.changelog))
     if facts != changelog:
         missing.append(
-            f"{names.facts} has {facts} partitions and {names.changelog} {changelog}: they must be equal (ER-3); recreate {names.changelog} "
-            f"while it is empty, or start under a new application name: {_CREATE}"
+            f"{names.facts} has {facts} partitions and {names.changelog} {changelog}: they must be equal (ER-3); delete the one "
+            f"that is still empty and {_CREATE}, or start under a new application name"
         )
     if configs:
         missing += _config_faults(admin, names.facts, names.changelog)
@@ -101,20 +101,14 @@ def _config_faults(admin: AdminClient, facts: str, changelog: str) -> list[str]:
         log.info("the topics' configuration cannot be read (%s) and was not checked", error_of(why).str())
         return []
     if of_facts.get("message.timestamp.type") != "LogAppendTime":
-        found.append(
-            f"topic {facts} must have message.timestamp.type=LogAppendTime (it is the clock of every timeline): "
-            f"kafka-configs.sh --alter --entity-type topics --entity-name {facts} --add-config message.timestamp.type=LogAppendTime, or {_CREATE} "
-            "for a new one"
-        )
+        found.append(_wrong(facts, "message.timestamp.type=LogAppendTime", "the log's time is the clock of every timeline"))
     if of_changelog.get("cleanup.policy") != "compact":
-        found.append(
-            f"topic {changelog} must have cleanup.policy=compact and nothing else (else state is deleted by age): "
-            f"kafka-configs.sh --alter --entity-type topics --entity-name {changelog} --add-config cleanup.policy=compact, or {_CREATE} "
-            "for a new one"
-        )
+        found.append(_wrong(changelog, "cleanup.policy=compact", "any other policy deletes state by its age"))
     if int(of_changelog.get("delete.retention.ms") or 0) < TOMBSTONES_KEPT * 1000:
-        found.append(
-            f"topic {changelog} must have delete.retention.ms of 86400000 or more (stores on disk rely on its tombstones for a day): "
-            f"kafka-configs.sh --alter --entity-type topics --entity-name {changelog} --add-config delete.retention.ms=86400000"
-        )
+        found.append(_wrong(changelog, "delete.retention.ms=86400000", "stores on disk rely on tombstones for a day"))
     return found
+
+
+def _wrong(topic: str, setting: str, why: str) -> str:
+    alter = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {setting}"
+    return f"topic {topic} must have {setting}: {why}; run `{alter}`, or delete the empty topic and {_CREATE}"

@@ -85,7 +85,7 @@ class Processing:
             raise
 
     def complete(self) -> None:
-        """Publish what collapses: the last snapshot of every lead, the last value of every row, the mark of every facts partition."""
+        """Publish what collapses: the last snapshot of every lead, the last value of every row; then the marks."""
         for snapshot in self._snapshots.values():
             self._publish(snapshot)
         for lane in self.touched:

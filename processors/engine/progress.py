@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterable
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from processors.engine.admin import AdminClient, OffsetSpec
 
+from processors.engine.admin import AdminClient, OffsetSpec
 from processors.engine.lanes import Place
 from processors.engine.metrics import Metrics
 from processors.engine.stop import ENVIRONMENT, Stop
@@ -79,7 +79,7 @@ def no_progress(admin: AdminClient, place: Place, position: int, end: int, patie
 
 
 def _end(admin: AdminClient, place: Place, isolation: IsolationLevel) -> int:
-    asked = {TopicPartition(*place): OffsetSpec.latest()}
+    asked = {TopicPartition(*place): OffsetSpec.latest()}  # type: ignore[no-untyped-call]
     futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=_ASKED_FOR)
     offset: int = next(iter(futures.values())).result(_ASKED_FOR + 1).offset
     return offset

@@ -11,8 +11,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaException, TopicPartition
-from processors.engine.admin import OffsetSpec
 
+from processors.engine.admin import OffsetSpec
 from processors.engine.lanes import Lane
 from processors.engine.parts import Parts
 from processors.engine.triage import error_of
@@ -83,7 +83,7 @@ class Purge:
             self._metrics.purged.labels("refused" if why else "deleted").inc()
             if isinstance(why, KafkaException):
                 log.warning(
-                    "committed facts of %s partition %d could not be deleted (%s): the topic grows until this user may DELETE there",
+                    "committed facts of %s[%d] could not be deleted (%s): the topic grows until this user may DELETE there",
                     place.topic,
                     place.partition,
                     error_of(why).str(),

@@ -42,7 +42,9 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
 def _partitions(consumer: Consumer, topic: str) -> list[int]:
     metadata = consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic]
     if metadata.error is not None or not metadata.partitions:
-        raise Stop(ENVIRONMENT, f"topic {topic} is not there: run `funnelstream topics create --config FILE`, or name another one.")
+        raise Stop(
+            ENVIRONMENT, f"topic {topic} is not there: run `funnelstream topics create --config FILE`, or name another one."
+        )
     return sorted(metadata.partitions)
 
 

@@ -28,7 +28,7 @@ _SLICE = 0.02
 _COMMITTED = 1.0
 """Seconds that the group's offsets may keep the loop from polling; asked again until they are there."""
 TOMBSTONES_KEPT = 23 * 3600.0
-"""Seconds. Brokers keep tombstones for `delete.retention.ms`, 24 h: a store older than this may hold rows that were deleted since."""
+"""Seconds. Brokers keep tombstones for `delete.retention.ms`, 24 h: an older store may hold rows that were deleted since."""
 
 
 class _Partition:
@@ -46,7 +46,7 @@ class _Partition:
         self.moved_at = time.monotonic()
 
     def complete(self) -> bool:
-        """The reader has passed the end; of a log with nothing to read it has at least been answered (missing permissions show)."""
+        """The reader has passed the end, or was at least answered where nothing is to be read: a missing permission shows."""
         return self.reading and self.answered and self.position >= self.bounds.end
 
 
@@ -208,8 +208,8 @@ class Restorer:
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise Stop(
                 ENVIRONMENT,
-                f"{self._changelog} partition {number} was truncated while it was restored ({error.str()}): if it was recreated, state "
-                "is lost; else start again (ER-24)",
+                f"{self._changelog} partition {number} was truncated while it was restored ({error.str()}): if it was recreated, "
+                "state is lost; else start again (ER-24)",
             )
         if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
             raise ending(error, "reading the changelog", self._changelog)
@@ -229,8 +229,8 @@ class Restorer:
             if now - since > self._patience:
                 raise Stop(
                     ENVIRONMENT,
-                    f"{self._facts} partition {number}: the group's offset was not answered for {self._patience:.0f} s: a transaction of "
-                    "its former owner is still pending, or the group coordinator is away (ER-22)",
+                    f"{self._facts} partition {number}: the group's offset was not answered for {self._patience:.0f} s: a "
+                    "transaction of its former owner is still pending, or the group coordinator is away (ER-22)",
                 )
         for restoring in self._active.values():
             if now - restoring.moved_at > self._patience:

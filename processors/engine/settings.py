@@ -4,36 +4,14 @@ The `kafka` mapping goes to librdkafka verbatim, except for what exactness depen
 configuration that says otherwise is refused by name (ER-1, ER-2, ER-3, ER-5, ER-15, ER-17) instead of being overruled silently.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from processors.engine.refusals import faults_of_kafka, faults_of_names, faults_of_times, milliseconds
 from processors.engine.stop import INPUT, Stop
 from processors.topology.effects import Topic
-
-_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")
-
-_FIXED = {
-    "enable.auto.commit": "false",
-    "enable.auto.offset.store": "false",
-    "auto.offset.reset": "earliest",
-    "isolation.level": "read_committed",
-    "allow.auto.create.topics": "false",
-    "partitioner": "murmur2_random",
-    "enable.idempotence": "true",
-    "metadata.recovery.strategy": "none",
-    "partition.assignment.strategy": "range",
-    "group.remote.assignor": "range",
-}
-"""Settings that may be written, but only with this value."""
-
-_DERIVED = ("group.id", "group.instance.id", "transactional.id", "enable.partition.eof")
-"""Settings that are made from application and instance, or belong to one of several consumers."""
-
-_CLASSIC_ONLY = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy")
-"""librdkafka refuses them with group.protocol=consumer (ER-2): the broker decides there."""
 
 _CONSUMER_ONLY = (
     "allow.auto.create.topics",
@@ -67,9 +45,6 @@ _PRODUCER_ONLY = (
     "sticky.partitioning.",
     "transaction.timeout.ms",
 )
-
-_SESSION_AT_LEAST = 30_000
-"""Milliseconds. With 6 s a broker outage of 12 s killed a static consumer (ER-1)."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +143,15 @@ class Clients:
         self._settings = settings
         self._given = {name: _text(value) for name, value in settings.kafka.items()}
         self.consumer_protocol = self._given.get("group.protocol", "classic") == "consumer"
-        faults = [*_faults(settings, self._given, self.consumer_protocol)]
+        faults = [
+            *faults_of_names(application=settings.application, instance=settings.instance),
+            *faults_of_kafka(self._given),
+            *faults_of_times(self._given, settings.limits.batch_time),
+        ]
         if faults:
-            raise Stop(INPUT, "kafka settings refused:\n" + "\n".join(f"  {fault}" for fault in faults))
-        self.max_poll_interval = _number(self._given, "max.poll.interval.ms", 300_000) / 1000
-        self.transaction_timeout = _number(self._given, "transaction.timeout.ms", 30_000) / 1000
+            raise Stop(INPUT, "settings refused:\n" + "\n".join(f"  {fault}" for fault in faults))
+        self.max_poll_interval = milliseconds(self._given, "max.poll.interval.ms", 300_000) / 1000
+        self.transaction_timeout = milliseconds(self._given, "transaction.timeout.ms", 30_000) / 1000
 
     def consumer(self) -> dict[str, Any]:
         """The group member that reads sources and facts."""
@@ -207,7 +186,7 @@ class Clients:
         return self._common() | ours | self._of(_CONSUMER_ONLY)
 
     def reader(self) -> dict[str, Any]:
-        """The reader that restores: it never joins the group, but asks nothing of the broker that the group's id does not allow."""
+        """The reader that restores. It never joins; the group's id keeps it within the permissions of ER-31."""
         ours = {
             "group.id": self._settings.application,
             "enable.auto.commit": "false",
@@ -235,71 +214,6 @@ class Clients:
     def _of(self, others: tuple[str, ...]) -> dict[str, Any]:
         """What was given, less what only another kind of client knows."""
         return {name: value for name, value in self._given.items() if not name.startswith(others)}
-
-
-def _faults(settings: EngineSettings, given: dict[str, str], consumer_protocol: bool) -> list[str]:
-    """Every contradiction, as a sentence that says what to write instead."""
-    found = [
-        f"{what} {value!r}: must be 1 to 200 of A-Z a-z 0-9 . _ -, because brokers allow no more in group and member names"
-        for what, value in (("application", settings.application), ("instance", settings.instance))
-        if not _NAME.fullmatch(value)
-    ]
-    if "bootstrap.servers" not in given and "metadata.broker.list" not in given:
-        found.append("bootstrap.servers is missing: name at least one broker, host:port")
-    found += [f"{name} is made from application and instance: leave it out" for name in _DERIVED if name in given]
-    found += [
-        f"{name}: {given[name]!r} would break exactness: leave it out, or write {wanted!r}"
-        for name, wanted in _FIXED.items()
-        if name in given and given[name].lower() != wanted
-    ]
-    found += [
-        f"{name} must be all (transactions need it): leave it out"
-        for name in ("acks", "request.required.acks")
-        if given.get(name, "all") not in ("all", "-1")
-    ]
-    if given.get("group.protocol", "classic") not in ("classic", "consumer"):
-        found.append(f"group.protocol: {given['group.protocol']!r} is unknown: write classic or consumer")
-    if consumer_protocol:
-        found += [
-            f"{name} cannot be set with group.protocol=consumer (the broker decides it): leave it out"
-            for name in _CLASSIC_ONLY
-            if name in given
-        ]
-    try:
-        return found + _timing_faults(settings, given)
-    except ValueError as why:
-        return [*found, str(why)]
-
-
-def _timing_faults(settings: EngineSettings, given: dict[str, str]) -> list[str]:
-    """ER-1 and ER-17: commit interval < transaction timeout <= session timeout <= poll interval."""
-    session = _number(given, "session.timeout.ms", 45_000)
-    poll = _number(given, "max.poll.interval.ms", 300_000)
-    transaction = _number(given, "transaction.timeout.ms", 30_000)
-    batch = settings.limits.batch_time * 1000
-    rules = (
-        (
-            session >= _SESSION_AT_LEAST,
-            f"session.timeout.ms: {session} is too short: write {_SESSION_AT_LEAST} or more, else a broker outage fences this worker",
-        ),
-        (poll >= session, f"max.poll.interval.ms: {poll} is below session.timeout.ms: write {session} or more"),
-        (transaction <= session, f"transaction.timeout.ms: {transaction} is above session.timeout.ms: write {session} or less"),
-        (batch < transaction, f"limits.batch_time: {batch:.0f} ms must be below transaction.timeout.ms, {transaction}"),
-        (
-            settings.limits.batch_records > 0 and settings.limits.batch_bytes > 0,
-            "limits.batch_records and batch_bytes must be above 0",
-        ),
-    )
-    return [fault for holds, fault in rules if not holds]
-
-
-def _number(given: Mapping[str, str], name: str, default: int) -> int:
-    text = given.get(name)
-    if text is None:
-        return default
-    if not text.isdigit():
-        raise ValueError(f"{name}: {text!r} is no number: write milliseconds, for example {default}")
-    return int(text)
 
 
 def _text(value: object) -> str:

@@ -111,5 +111,6 @@ class Storehouse:
         if now - self._waits_since > _PATIENCE:
             raise Stop(
                 ENVIRONMENT,
-                f"the store at {self._path} is held by process {holder}, which does not end: end it, or give this worker its own --instance",
+                f"the store at {self._path} is held by process {holder}, which does not end: end it, or give this "
+                "worker its own --instance",
             )

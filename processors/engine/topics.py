@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
-from processors.engine.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
+from processors.engine.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from processors.engine.settings import TopicNames
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.triage import error_of

@@ -53,7 +53,7 @@ class Transaction:
             timeout: `transaction.timeout.ms`, in seconds.
         """
         self._producer = producer
-        self._produce = producer.produce
+        self._produce: Callable[..., None] = producer.produce  # by position, which is faster: callback before on_delivery
         self._watchdog = watchdog
         self._errors = errors
         self._timeout = timeout

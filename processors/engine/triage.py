@@ -32,8 +32,8 @@ class Seen(NamedTuple):
 SEEN: dict[int, Seen] = {
     KafkaError._FENCED: Seen(
         "any transaction call",
-        "another process took over this transactional id (the same --instance runs twice), or this one was paused for longer than "
-        "transaction.timeout.ms; give every worker its own --instance, and let the supervisor back off (ER-4, ER-27)",
+        "another process took over this transactional id (the same --instance runs twice), or this one was paused for longer "
+        "than transaction.timeout.ms; give every worker its own --instance, and let the supervisor back off (ER-4, ER-27)",
     ),
     KafkaError.INVALID_PRODUCER_EPOCH: Seen(
         "produce, commit", "the broker has aborted this transaction and moved on to a newer producer of the same id (ER-27)"

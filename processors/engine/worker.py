@@ -10,9 +10,9 @@ import os
 import threading
 
 from confluent_kafka import Consumer, KafkaException, Producer
-from processors.engine.admin import AdminClient
 
 from processors.engine import preflight
+from processors.engine.admin import AdminClient
 from processors.engine.assignment import Assignment
 from processors.engine.broker_errors import BrokerErrors, client_log
 from processors.engine.driven import Topology

@@ -1,7 +1,8 @@
 """Identifiers: which entity a record is about, decided on the record alone.
 
-Until identities are linked across identifiers a fact goes to the strongest identifier of its record. Who may assert a namespace and
-which values are nobody's is decided here, before the strongest is chosen, so that it never depends on arrival (identity, R14).
+Until identities are linked across identifiers a fact goes to the strongest identifier of its record. Who may assert a
+namespace and which values are nobody's is decided here, before the strongest is chosen, so that it never depends on
+arrival (identity, R14).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,8 @@
 """The census: a funnel counted from its published records, so that the numbers are those that consumers can check.
 
-Counts are net: of each transition or conversion id the last operation stands, whatever was announced on the way. People are counted
-once per place however often they entered it; *touched* is who really entered a stage, *reached* also who passed it (rule 5).
+Counts are net: of each transition or conversion id the last operation stands, whatever was announced on the way.
+People are counted once per place however often they entered it; *touched* is who really entered a stage, *reached*
+also who passed it (rule 5).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """Replay: files through the same topology, so that definitions can be tried on real records without Kafka.
 
-Each file is read in its own order; of the next records of all files the one with the earliest event time comes first, so that a file
-that is out of order shows what late facts do. The largest event time read so far is the broker time, and so the recorded time:
-a replay has no clock of its own and gives the same bytes every time.
+Each file is read in its own order; of the next records of all files the one with the earliest event time comes first,
+so that a file that is out of order shows what late facts do. The largest event time read so far is the broker time,
+and so the recorded time: a replay has no clock of its own and gives the same bytes every time.
 """
 
 import base64
@@ -130,7 +130,9 @@ class Malformed(ValueError):
 
 
 def enveloped_lines(lines: Iterator[bytes], name: str) -> Iterator[Line]:
-    """Lines that are `{"key", "value", "headers", "timestamp"}`; value and key as `written` writes them, timestamp in milliseconds.
+    """Lines that are `{"key", "value", "headers", "timestamp"}`.
+
+    Value and key are as `written` writes them, the timestamp is in milliseconds.
 
     Raises:
         Malformed: A line is not of that shape; the message names file and line.

@@ -1,7 +1,7 @@
-"""Believable traffic for the demo: visitors, sign-ups and contacts whose lifecycle stage moves as it does in real CRMs.
+"""Believable traffic for the demo: visitors, sign-ups, and contacts whose lifecycle stage moves.
 
-Most contacts move forward, some skip a stage, some fall back or are lost for good, some records come late and some twice. A seed makes
-the same people every time; only the times are those of the moment.
+As in real CRMs most contacts move forward, some skip a stage, some fall back or are lost for good, some records come
+late and some twice. A seed makes the same people every time; only the times are those of the moment.
 """
 
 import json
@@ -17,6 +17,12 @@ WEB_EVENTS = ("Form Submitted", "Demo Requested", "Signed Up")
 LIFECYCLE = ("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer")
 _PAGES = ("Home", "Pricing", "Docs", "Blog", "Customers")
 _CAMPAIGNS = ("google", "newsletter", "linkedin", "partner")
+
+
+STAYS_UNKNOWN, SENT_TWICE, COMES_LATE, WEBHOOK_RETRIED = 0.7, 0.05, 0.06, 0.04
+GOES_ON, SKIPS, FALLS_BACK = 0.62, 0.25, 0.15
+"""Shares of visitors, records and contacts."""
+_SHORTEST_WITH_A_MIDDLE = 3
 
 
 class Message(NamedTuple):
@@ -60,7 +66,7 @@ class Traffic:
     def _somebody(self, at: float, now: int) -> None:
         visitor = f"{self._random.getrandbits(64):016x}"
         self._send(at, _web(f"{visitor}-view", "page", visitor, None, now, self._page()))
-        if self._random.random() < 0.7:
+        if self._random.random() < STAYS_UNKNOWN:
             self._send(at + 0.4, _web(f"{visitor}-more", "page", visitor, None, now + SECOND // 2, self._page()))
             return
         self._journey(at + self._random.uniform(0.3, 1.5), now, visitor, str(next(self._contacts)))
@@ -73,24 +79,24 @@ class Traffic:
         event = self._random.choice(WEB_EVENTS)
         body = _web(f"{visitor}-form", "track", visitor, contact, now + SECOND, {"event": event, "properties": {"form": "site"}})
         self._send(at, body)
-        if self._random.random() < 0.05:  # the library retries and the same call comes twice
+        if self._random.random() < SENT_TWICE:  # the library retries and the same call comes twice
             self._send(at + 0.7, body)
         moment = now + 2 * SECOND
         for stage in self._path():
             at += self._random.uniform(0.4, 3.0)
             moment += round(self._random.uniform(0.4, 3.0) * SECOND)
-            late = self._random.uniform(2.0, 5.0) if self._random.random() < 0.06 else 0.0
+            late = self._random.uniform(2.0, 5.0) if self._random.random() < COMES_LATE else 0.0
             record = _crm(contact, stage, moment)
             self._send(at + late, record)
-            if self._random.random() < 0.04:  # webhooks are retried
+            if self._random.random() < WEBHOOK_RETRIED:  # webhooks are retried
                 self._send(at + late + 0.5, _crm(contact, stage, moment, attempt=1))
 
     def _path(self) -> list[str]:
         """The stages a contact is set to: forwards, with a skip, a step back, or an end on the way."""
-        path = list(LIFECYCLE[: 1 + sum(self._random.random() < 0.62 for _ in LIFECYCLE[1:])])
-        if len(path) > 2 and self._random.random() < 0.25:
+        path = list(LIFECYCLE[: 1 + sum(self._random.random() < GOES_ON for _ in LIFECYCLE[1:])])
+        if len(path) >= _SHORTEST_WITH_A_MIDDLE and self._random.random() < SKIPS:
             del path[self._random.randrange(1, len(path) - 1)]
-        if len(path) > 2 and self._random.random() < 0.15:
+        if len(path) >= _SHORTEST_WITH_A_MIDDLE and self._random.random() < FALLS_BACK:
             path += [path[-2]]
         return path
 

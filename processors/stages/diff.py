@@ -1,7 +1,7 @@
 """From what was published and what the timeline is now to what must be published (invariant 3).
 
-A publication is identified by what caused it, never by the lead's id or by arrival: the same history gives the same identities, so
-a second delivery, a replay or a merge announces nothing twice.
+A publication is identified by what caused it, never by the lead's id or by arrival: the same history gives the same
+identities, so a second delivery, a replay or a merge announces nothing twice.
 """
 
 from collections.abc import Iterable, Mapping

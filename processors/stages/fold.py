@@ -8,7 +8,8 @@ from itertools import groupby
 
 import msgspec
 
-from processors.stages.instant import KeyedFact, evaluate, in_order
+from processors.stages.evidence import KeyedFact
+from processors.stages.instant import evaluate, in_order
 from processors.stages.rules import Version
 from processors.stages.timeline import FunnelState, Match, Move
 from schemas.facts import Fact, accepted_order, fact_key

@@ -1,17 +1,16 @@
 """One instant of one subject in one funnel: the evaluation rule of the definitions language, step by step.
 
-All facts of an instant are applied before any rule is judged, so records that share a time mean the same in every order. The order
-of the steps in `evaluate` is the rule itself: values, conversions, re-entry, latches, what holds, the outcome, the move.
+All facts of an instant are applied before any rule is judged, so records that share a time mean the same in every
+order. The order of the steps in `evaluate` is the rule itself: values, conversions, re-entry, latches, what holds,
+the outcome, the move.
 """
 
 from collections.abc import Sequence
 
+from processors.stages.evidence import Evidence, KeyedFact
 from processors.stages.rules import OutcomeRule, Rule, StageRule, Version
 from processors.stages.timeline import FunnelState, Match, Move, MoveKind, Point, Visits
-from schemas.facts import Fact, Value
-
-KeyedFact = tuple[bytes, Fact]
-"""A fact with its key (`schemas.facts.fact_key`), so that evidence can name it without holding it."""
+from schemas.facts import Value
 
 SKIP = "policy_violation:skip"
 BACKWARD = "policy_violation:backward"
@@ -41,14 +40,13 @@ def evaluate(
     _apply(state, facts, version)
     if instant < version.effective_from:
         return (), ()
-    evaluation = _Evaluation(state, instant, facts, version)
-    evaluation.match()
-    fired = evaluation.fired()
-    evaluation.reenter(fired)
-    evaluation.latch(fired)
+    evidence = Evidence(state, facts, version)
+    evaluation = _Evaluation(state, instant, evidence, version)
+    evaluation.reenter()
+    evaluation.latch()
     evaluation.settle(evaluation.standing(), evaluation.outcome())
     evaluation.notice()
-    return evaluation.moves, evaluation.conversions()
+    return evaluation.moves, evidence.conversions(instant)
 
 
 def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
@@ -73,52 +71,24 @@ def _authoritative(values: dict[str, Value], field: str, order: tuple[str, ...])
 
 
 class _Evaluation:
-    """The judgement of one instant: what matched and fired, what holds, and the moves that follow."""
+    """The judgement of one instant: what latches and holds, and the moves that follow."""
 
-    __slots__ = ("_back", "_lapsed", "_matched", "_moved_by", "facts", "instant", "moves", "state", "version")
+    __slots__ = ("_back", "_lapsed", "evidence", "instant", "moves", "state", "version")
 
-    def __init__(self, state: FunnelState, instant: int, facts: Sequence[KeyedFact], version: Version) -> None:
+    def __init__(self, state: FunnelState, instant: int, evidence: Evidence, version: Version) -> None:
         self.state = state
         self.instant = instant
-        self.facts = facts
+        self.evidence = evidence
         self.version = version
         self.moves: list[Move] = []
-        self._matched: list[tuple[bytes, Fact, str, bool]] = []
-        self._moved_by: set[tuple[bytes, str]] = set()
         self._lapsed: list[StageRule] = []
         self._back = False
 
-    # --- what happened ---------------------------------------------------------------------------------------------
+    # --- what holds ------------------------------------------------------------------------------------------------
 
-    def match(self) -> None:
-        """Recognise conversions and remember them: exclusive groups and counting are decided in `classify`."""
-        state, classify = self.state, self.version.classify
-        for key, fact in self.facts:
-            if fact.kind == "event":
-                self._matched += [(key, fact, name, counted) for name, counted in classify(fact, state.values, state.memory)]
-
-    def fired(self) -> set[str]:
-        """Names of stages and outcomes whose `when` fires now."""
-        events = any(fact.kind == "event" for _, fact in self.facts)
-        if not events:
-            return set()
-        return {rule.name for rule in (*self.version.stages, *self.version.outcomes, *self.version.detours) if self._signals(rule)}
-
-    def _signals(self, rule: Rule) -> bool:
-        return any(self._fires(rule, key, fact) for key, fact in self.facts if fact.kind == "event")
-
-    def _fires(self, rule: Rule, key: bytes, fact: Fact) -> bool:
-        values, memory = self.state.values, self.state.memory
-        if any(fires(fact, values, memory) for fires in rule.fires):
-            return True
-        if not rule.latched_by or not self._matched:
-            return False
-        names = {name for matched, _, name, _ in self._matched if matched == key}
-        return any(names & wanted and condition(values, memory) for wanted, condition in rule.latched_by)
-
-    def reenter(self, fired: set[str]) -> None:
+    def reenter(self) -> None:
         """`after_outcome: reenter`: an own signal after the outcome starts a new path, so what latched the old one is dropped."""
-        state = self.state
+        state, fired = self.state, self.evidence.fired
         if not self.version.reenter or state.position is None or state.position.place != "outcome":
             return
         if state.position.name not in fired and any(rule.name in fired for rule in self.version.stages):
@@ -128,27 +98,26 @@ class _Evaluation:
                 state.outcome = (state.outcome[0], -1)
             self._back = True
 
-    def latch(self, fired: set[str]) -> None:
+    def latch(self) -> None:
         """Latch what fired; a stage that resets drops the latches of later stages (recycled)."""
+        fired, latches, stages = self.evidence.fired, self.state.latches, self.version.stages
         if not fired:
             return
-        latches, stages = self.state.latches, self.version.stages
         for rule in stages:
             if rule.resets and rule.name in fired:
                 for later in stages[rule.index + 1 :]:
                     latches.pop(later.name, None)
-        for name in fired:
+        for name in sorted(fired):  # the state's bytes must not depend on a set's order
             first, _ = latches.get(name, (self.instant, 0))
             latches[name] = (first, self.instant)
-
-    # --- what holds ------------------------------------------------------------------------------------------------
 
     def _holds(self, rule: Rule) -> bool:
         return rule.holds is not None and rule.holds(self.state.values, self.state.memory)
 
     def standing(self) -> list[StageRule]:
         """The stages that hold, in funnel order: latched, true now, or kept since they were true."""
-        state, stages = self.state, []
+        state = self.state
+        stages: list[StageRule] = []
         if state.deleted:
             return stages
         for rule in self.version.stages:
@@ -165,9 +134,6 @@ class _Evaluation:
     def outcome(self) -> OutcomeRule | None:
         """The first outcome whose rule is true and that is newer than the last re-entry."""
         state = self.state
-        if state.deleted:
-            state.outcome = None
-            return None
         true_now = next((rule for rule in self.version.outcomes if rule.name in state.latches or self._holds(rule)), None)
         if true_now is None:
             state.outcome = None
@@ -185,6 +151,7 @@ class _Evaluation:
         """Move to the outcome, into or out of a detour, back to an open stage, or along the stages that hold."""
         here = self.state.position
         if self.state.deleted:
+            self.state.left = None
             if here is not None:
                 self._move("withdraw", None, self._rule_of(here))
         elif outcome is not None:
@@ -193,7 +160,7 @@ class _Evaluation:
         elif (detour := self._detour()) is not None:
             if here is None or (here.place, here.name) != ("detour", detour.name):
                 self.state.left = here if here is not None and here.place == "stage" else self.state.left
-                self._move("detour", detour, detour)
+                self._move("detour", detour, detour, effective_at=self._entry_time(detour))
         elif here is not None and here.place == "outcome":
             furthest = standing[-1] if standing else None
             self._move("reopen", furthest, furthest if self._back and furthest else self._rule_of(here))
@@ -236,8 +203,7 @@ class _Evaluation:
         return self.state.position is not None and self.state.position.place == place
 
     def _rule_of(self, point: Point) -> Rule:
-        rules: Sequence[Rule] = {"stage": self.version.stages, "outcome": self.version.outcomes, "detour": self.version.detours}[point.place]
-        return next(rule for rule in rules if rule.name == point.name)
+        return self.version.rules[point.name]
 
     def _between(self, before: Point | None, target: StageRule | None) -> tuple[str, ...]:
         """Non-optional stages strictly between two positions: the skipped ones (rule 5)."""
@@ -271,15 +237,22 @@ class _Evaluation:
             before = state.visits.get(target.name)
             visits = Visits(1, at, at) if before is None else Visits(before.count + 1, before.first_at, at)
             state.visits[target.name] = visits
-            point = Point("outcome" if target in self.version.outcomes else "detour" if target in self.version.detours else "stage", target.name, at, visits.count)
-            if point.place == "stage":
+            point = Point(target.place, target.name, at, visits.count)
+            if target.place == "stage":
                 state.furthest = max(state.furthest, target.index)
         self._record(kind, point, decided_by, at, skipped=skipped, flags=flags)
 
     def _record(
-        self, kind: MoveKind, target: Point | None, rule: Rule, at: int, *, skipped: tuple[str, ...] = (), flags: tuple[str, ...] = ()
+        self,
+        kind: MoveKind,
+        target: Point | None,
+        rule: Rule,
+        at: int,
+        *,
+        skipped: tuple[str, ...] = (),
+        flags: tuple[str, ...] = (),
     ) -> None:
-        read_by = self._evidence(rule)
+        read_by = self.evidence.read_by(rule)
         self.moves.append(
             Move(
                 kind=kind,
@@ -287,14 +260,14 @@ class _Evaluation:
                 target=target,
                 effective_at=at,
                 rule=rule.label,
-                read=self._read(rule, read_by),
+                read=self.evidence.values_read(rule, read_by[0]),
                 facts=read_by,
                 skipped=skipped,
                 flags=flags,
             )
         )
         if kind != "notice":
-            self._moved_by |= {(key, name) for key, _, name, _ in self._matched if key == read_by[0] and name in rule.conversions}
+            self.evidence.moved(rule, read_by[0])
             self.state.position = target
             self.state.moved_at = at
 
@@ -304,43 +277,3 @@ class _Evaluation:
         for rule in self._lapsed:
             if here is not None and (here.place, here.name) == ("stage", rule.name):
                 self._record("notice", here, rule, self.instant, flags=(LAPSED,))
-
-    def _evidence(self, rule: Rule) -> tuple[bytes, ...]:
-        """The facts of this instant that the rule read; the lowest fact of the instant where it read none of them."""
-        return tuple(key for key, fact in self.facts if self._reads(rule, key, fact)) or (self.facts[0][0],)
-
-    def _reads(self, rule: Rule, key: bytes, fact: Fact) -> bool:
-        if fact.kind == "event":
-            converts = any(matched == key and name in rule.conversions for matched, _, name, _ in self._matched)
-            return converts or self._fires(rule, key, fact)
-        return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
-
-    def _read(self, rule: Rule, read_by: tuple[bytes, ...]) -> dict[str, Value]:
-        values = self.state.values
-        read = {field: values[field] for field in rule.fields if field in values}
-        cause = next(fact for key, fact in self.facts if key == read_by[0])
-        if cause.kind == "event":
-            read["event"] = cause.name
-            read.update((path, cause.values[path]) for path in rule.paths if path in cause.values)
-        elif cause.kind != "change":
-            read["record"] = cause.kind
-        return read
-
-    def conversions(self) -> list[Match]:
-        """The conversions of this instant, with what they moved."""
-        return [
-            Match(
-                name=name,
-                fact=key,
-                effective_at=self.instant,
-                counted=counted,
-                advanced=(key, name) in self._moved_by,
-                read=self._read_by_conversion(name, fact),
-            )
-            for key, fact, name, counted in self._matched
-        ]
-
-    def _read_by_conversion(self, name: str, fact: Fact) -> dict[str, Value]:
-        read: dict[str, Value] = {"event": fact.name}
-        read.update((path, fact.values[path]) for path in self.version.conversions[name].paths if path in fact.values)
-        return read

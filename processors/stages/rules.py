@@ -1,6 +1,7 @@
 """What the fold knows of a definition: one funnel version, compiled, without text, files or positions.
 
-`topology.program` builds these from the validated definition and the predicates of `classification`; the fold only calls them.
+`topology.program` builds these from the validated definition and the predicates of `classification`; the fold only
+calls them.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -8,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from processors.stages.timeline import Place
 from schemas.facts import Fact, Value
 
 Values = Mapping[str, Value]
@@ -28,7 +30,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A stage, detour or outcome: when it fires, while it holds, and what it reads.
 
     Attributes:
-        name: As the definition names it.
+        place: Whether it is a stage, a detour or an outcome.
+        name: As the definition names it; unique within the version.
         label: How evidence names the rule: `stages.mql`, `outcomes.won`.
         index: Position within its list: the order of a funnel's stages, the precedence of outcomes and detours.
         fires: Events that latch it (`when: {event: ...}`); none where it has no such signal.
@@ -40,6 +43,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         paths: Event paths it reads, for evidence.
     """
 
+    place: Place
     name: str
     label: str
     index: int
@@ -53,7 +57,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageRule(Rule, frozen=True, kw_only=True):
-    """An ordered stage. `keep`: stays when its `while` lapses; `optional`: passing it is no skip; `resets`: recycles later stages."""
+    """An ordered stage.
+
+    Attributes:
+        optional: Passing it is no skip.
+        keep: It stays when its `while` lapses.
+        resets: It recycles later stages.
+    """
 
     optional: bool = False
     keep: bool = False
@@ -89,6 +99,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         authority: Field to sources, first with a value wins; only of fields that several sources write.
         classify: The funnel's conversions.
         conversions: Conversion name to who answers for it and what it reads.
+        rules: Stages, detours and outcomes by name; derived.
+        signalled: Those with a `when`; derived.
     """
 
     funnel: str
@@ -106,3 +118,11 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[StageRule, ...]
     detours: tuple[Rule, ...]
     outcomes: tuple[OutcomeRule, ...]
+    rules: Mapping[str, Rule] = {}
+    signalled: tuple[Rule, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Derive what is looked up often."""
+        rules: tuple[Rule, ...] = (*self.stages, *self.detours, *self.outcomes)
+        msgspec.structs.force_setattr(self, "rules", {rule.name: rule for rule in rules})
+        msgspec.structs.force_setattr(self, "signalled", tuple(rule for rule in rules if rule.fires or rule.latched_by))

@@ -1,8 +1,9 @@
-"""Advance: one fact changes the timeline of its entity, and what changed is published; per record, never per batch (invariant 5).
+"""Advance: one fact changes the timeline of its entity, and what changed is published.
 
-Three ways lead to the same result (invariant 2). A fact after the last instant continues the head; one at the last instant judges that
-instant again; an earlier one, or one that replaces another, refolds the history. Only the first is common, and it reads and writes no
-more than the head, its own row and, when it moves the lead, the entity.
+It works per record, never per batch, so that reading a partition again gives the same bytes (invariant 5). Three ways
+lead to the same result (invariant 2). A fact after the last instant continues the head; one at the last instant
+judges that instant again; an earlier one, or one that replaces another, refolds the history. Only the first is
+common, and it reads and writes no more than the head, its own row and, when it moves the lead, the entity.
 """
 
 from collections.abc import Sequence
@@ -52,9 +53,25 @@ class Advance:
 class _Step:
     """One fact meeting the state of its entity. Fact rows are read once and written once."""
 
-    __slots__ = ("_changed", "_facts", "_heads", "_moment", "_program", "_publisher", "_record", "_rows", "_sequence", "effects", "entity", "fact", "key")
+    __slots__ = (
+        "_changed",
+        "_facts",
+        "_heads",
+        "_moment",
+        "_program",
+        "_publisher",
+        "_record",
+        "_rows",
+        "_sequence",
+        "effects",
+        "entity",
+        "fact",
+        "key",
+    )
 
-    def __init__(self, program: Program, publisher: Publisher, effects: Effects, rows: Rows, record: FactsRecord, fact: Fact) -> None:
+    def __init__(
+        self, program: Program, publisher: Publisher, effects: Effects, rows: Rows, record: FactsRecord, fact: Fact
+    ) -> None:
         self._program = program
         self._publisher = publisher
         self._rows = rows
@@ -112,7 +129,9 @@ class _Step:
                 self._refold(version, "late")
 
     def _reading_either(self, before: Fact, new: Fact) -> Sequence[Version]:
-        reading = {version.funnel: version for version in (*self._program.funnels_folding(before), *self._program.funnels_folding(new))}
+        reading = {
+            version.funnel: version for version in (*self._program.funnels_folding(before), *self._program.funnels_folding(new))
+        }
         return list(reading.values())
 
     def _continue(self, version: Version, head: row.HeadRow | None) -> None:
@@ -122,7 +141,9 @@ class _Step:
         moves, matches = evaluate(state, self.fact.occurred_at, ((self.key, self.fact),), version)
         self._put_head(version, row.HeadRow(self.fact.occurred_at, (self.key,), before, row.encode(state)))
         contents: list[Move | Match] = [*matches, *moves]
-        self._publish([announce(content, version.funnel, version.number) for content in contents], version, state, self.fact.provenance)
+        self._publish(
+            [announce(content, version.funnel, version.number) for content in contents], version, state, self.fact.provenance
+        )
 
     def _judge_again(self, version: Version, head: row.HeadRow) -> None:
         """Another fact of the last instant: all its facts are judged together again."""
@@ -139,20 +160,29 @@ class _Step:
             self._facts.setdefault(key[-16:], row.decode_fact(value))
         reading = [(key, kept.fact) for key, kept in self._facts.items() if version in self._program.funnels_folding(kept.fact)]
         timeline = fold_accepted(reading, (version,))
-        head = row.HeadRow(timeline.instant, timeline.members, timeline.before, row.encode(timeline.state)) if timeline.members else None
-        self._put_head(version, head)
+        if timeline.instant is None:
+            self._put_head(version, None)
+        else:
+            self._put_head(version, row.HeadRow(timeline.instant, timeline.members, timeline.before, row.encode(timeline.state)))
         self._correct(version, list(self._facts), timeline.moves, timeline.matches, timeline.state, provenance)
 
     def _correct(
-        self, version: Version, among: Sequence[bytes], moves: Sequence[Move], matches: Sequence[Match], state: FunnelState, provenance: str
+        self,
+        version: Version,
+        among: Sequence[bytes],
+        moves: Sequence[Move],
+        matches: Sequence[Match],
+        state: FunnelState,
+        provenance: str,
     ) -> None:
         published: dict[Identity, Publication] = {}
         for key in among:
             for publication in self._fact_row(key).publications:
                 if publication.funnel == version.funnel:
                     published[Identity(publication.funnel, publication.version, publication.what, key)] = publication
-        now = sorted((*matches, *moves), key=lambda content: content.effective_at)
-        changes = diff(published, ((content, version.funnel, version.number) for content in now))
+        now: list[Move | Match] = [*matches, *moves]
+        now.sort(key=lambda content: content.effective_at)
+        changes = diff(published, [(content, version.funnel, version.number) for content in now])
         self._publish(changes, version, state, provenance)
 
     # --- what stands and what goes out -----------------------------------------------------------------------------
@@ -186,7 +216,7 @@ class _Step:
                 sequence = self._next_sequence()
                 publish = self._publisher.transition(change, content, version, self.fact.entity, sequence, moment)
                 self.effects.count("transitions", version.funnel, change.operation, content.kind)
-                if change.operation == "announce" and content.target is not None and content.kind != "notice":
+                if change.operation == "announce" and content.target is not None and content.kind not in ("notice", "return"):
                     self.effects.count("entries", version.funnel, content.target.name)
             else:
                 publish = self._publisher.conversion(change, content, version, self.fact.entity, moment)

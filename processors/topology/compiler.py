@@ -4,7 +4,7 @@ Predicates of `classification` become rules of `stages` here; neither knows of t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from processors.classification.predicates import Orderings, Predicate, TypeOf, compile_condition
 from processors.classification.signals import Classifier, compile_signal, conversions_in, fields_in
@@ -44,6 +44,9 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
     )
 
 
+_PLACES = {"stages": "stage", "detours": "detour", "outcomes": "outcome"}
+
+
 class _Compiler(NamedTuple):
     orderings: Orderings
     type_of: TypeOf
@@ -58,16 +61,21 @@ class _Compiler(NamedTuple):
     def outcome(self, index: int, written: Outcome) -> OutcomeRule:
         return OutcomeRule(**self._parts("outcomes", index, written), won=written.result == "won")
 
-    def _parts(self, section: str, index: int, written: Stage | Detour | Outcome) -> dict[str, object]:
+    def _parts(self, section: str, index: int, written: Stage | Detour | Outcome) -> dict[str, Any]:
         conditions = [*written.while_, *(signal.condition for signal in written.when)]
         reads = dict.fromkeys(name for condition in conditions for name in conversions_in(condition))
         reads.update(dict.fromkeys(name for signal in written.when for name in signal.conversions))
         return {
+            "place": _PLACES[section],
             "name": written.name,
             "label": f"{section}.{written.name}",
             "index": index,
             "fires": tuple(compile_signal(signal, self.orderings, self.type_of) for signal in written.when if signal.events),
-            "latched_by": tuple((frozenset(signal.conversions), self._condition(signal.condition)) for signal in written.when if signal.conversions),
+            "latched_by": tuple(
+                (frozenset(signal.conversions), self._condition(signal.condition))
+                for signal in written.when
+                if signal.conversions
+            ),
             "holds": self._condition(AnyOf(parts=written.while_)) if written.while_ else None,
             "at": written.at,
             "fields": tuple(dict.fromkeys(field for condition in conditions for field in fields_in(condition))),
@@ -85,8 +93,10 @@ def _paths(signals: Sequence[Signal]) -> tuple[str, ...]:
 
 def signals_of(funnel: Funnel) -> Iterable[Signal]:
     """Every signal of a funnel: of its conversions, stages, detours and outcomes."""
-    for written in (*funnel.conversions, *funnel.stages, *funnel.detours, *funnel.outcomes):
-        yield from written.when
+    for conversion in funnel.conversions:
+        yield from conversion.when
+    for place in (*funnel.stages, *funnel.detours, *funnel.outcomes):
+        yield from place.when
 
 
 def fields_read(funnel: Funnel) -> dict[str, None]:

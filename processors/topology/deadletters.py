@@ -28,7 +28,12 @@ def oversized(effects: Effects, record: SourceRecord, limit: int) -> None:
 
 
 def _publish(
-    effects: Effects, record: SourceRecord, value: bytes | None, reason: str, sentence: str, extra: Sequence[tuple[str, bytes]] = ()
+    effects: Effects,
+    record: SourceRecord,
+    value: bytes | None,
+    reason: str,
+    sentence: str,
+    extra: Sequence[tuple[str, bytes]] = (),
 ) -> None:
     headers: Headers = [(name, content or b"") for name, content in record.headers]
     headers += _headers(reason, sentence, record.source, record.topic, record.partition, record.offset, record.timestamp)
@@ -44,7 +49,9 @@ def conflict(effects: Effects, loser: Fact, winner: Fact) -> None:
         f"Its id {loser.id[:200]} was already used by source {loser.source} for other content: this record is {_at(loser)}, "
         f"the one that counts is {_at(winner)}."
     )
-    headers = _headers("conflicting_duplicate", sentence, loser.source, lost.topic, lost.partition, lost.offset, loser.broker_time)
+    headers = _headers(
+        "conflicting_duplicate", sentence, loser.source, lost.topic, lost.partition, lost.offset, loser.broker_time
+    )
     headers += [
         ("dead-letter-other-topic", won.topic.encode()),
         ("dead-letter-other-partition", str(won.partition).encode()),

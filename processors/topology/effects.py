@@ -1,7 +1,8 @@
 """Effects: what `ingest` and `advance` want done, as values. Engines perform them, inside one transaction.
 
-The topology reads state through `Rows` and never writes: it returns rows to put, records to publish and things to count. An engine
-must show the rows of earlier effects of the same transaction to later calls, and must forget all of them on an abort.
+The topology reads state through `Rows` and never writes: it returns rows to put, records to publish and things to
+count. An engine must show the rows of earlier effects of the same transaction to later calls, and must forget all of
+them on an abort.
 """
 
 from collections.abc import Iterator

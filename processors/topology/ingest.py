@@ -1,7 +1,8 @@
-"""Ingest: one record of a source topic becomes facts, counted drops, or a dead letter; nothing else can happen to it (invariant 7).
+"""Ingest: one record of a source topic becomes facts, counted drops, or a dead letter.
 
-Stateless. What no definition can use is dropped here, before it costs a hop; what is sent on carries only the values that definitions
-read, typed, under the strongest identifier of the record.
+Nothing else can happen to a record (invariant 7). Stateless. What no definition can use is dropped here, before it
+costs a hop; what is sent on carries only the values that definitions read, typed, under the strongest identifier of
+the record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from processors.topology.deadletters import dead_letter, oversized
 from processors.topology.effects import Effects, Publish
 from processors.topology.program import KINDS_OF_SUBJECT, Program, SourcePlan
 from schemas.facts import Coordinates, Fact, Value
-from schemas.fields import field_type, typed
+from schemas.fields import FieldSource, typed
 from schemas.instants import format_instant
 
 encode_fact = msgspec.msgpack.Encoder().encode
@@ -63,13 +64,20 @@ class Ingest:
             effects.count("dropped", plan.name, NOT_BUILT[statement.kind])
             return
         if statement.kind == "erase":
-            raise Undecodable("erasure_not_built", "It asks for the erasure of a person, which this version cannot do; kept, so that it can be replayed.")
+            raise Undecodable(
+                "erasure_not_built",
+                "It asks for the erasure of a person, which this version cannot do; kept, so that it can be replayed.",
+            )
         values = self._values(effects, plan, statement)
         if values is None:
             return
         entity = self._program.identifiers.strongest(plan.name, statement.identifiers, plan.identifiers)
         if entity is None:
-            raise Undecodable("no_identifier", f"None of its identifiers ({', '.join(statement.identifiers) or 'none given'}) names somebody that source {plan.name} may assert.")
+            raise Undecodable(
+                "no_identifier",
+                f"None of its identifiers ({', '.join(statement.identifiers) or 'none given'}) names somebody that source "
+                f"{plan.name} may assert.",
+            )
         if entity.kind not in self._accepted_kinds:
             effects.count("dropped", plan.name, f"{entity.kind}_unused")
             return
@@ -96,11 +104,9 @@ class Ingest:
     def _values(self, effects: Effects, plan: SourcePlan, statement: Statement) -> dict[str, Value] | None:
         """The values that definitions read; None where the statement is dropped because none does."""
         if statement.kind == "event":
-            use = self._program.events.get(statement.name)
-            values = {path: value for path, keys in use.paths if (value := _scalar_at(statement.event, keys)) is not None} if use else {}
-            if use is None or not use.wants(values):
+            values = self._event_values(statement)
+            if values is None:
                 effects.count("dropped", plan.name, "unmatched")
-                return None
             return values
         if statement.kind != "change":
             return {}
@@ -110,18 +116,25 @@ class Ingest:
             return None
         return changes
 
+    def _event_values(self, statement: Statement) -> dict[str, Value] | None:
+        """What definitions read of an event; None where no signal of its name can pass on it."""
+        use = self._program.events.get(statement.name)
+        if use is None:
+            return None
+        values: dict[str, Value] = {}
+        for path, keys in use.paths:
+            value = _scalar_at(statement.event, keys)
+            if value is not None:
+                values[path] = value
+        return values if use.wants(values) else None
+
     def _changes(self, effects: Effects, plan: SourcePlan, statement: Statement) -> dict[str, Value]:
         changes: dict[str, Value] = {}
         for name, sent in statement.properties.items():
             for field, given in plan.fields.get((statement.about, name), ()):
-                value = sent
-                if given.values:
-                    mapped = given.values.get(str(sent)) if sent not in (None, "") else None
-                    if mapped is None and sent not in (None, "") and given.unlisted == "dead_letter":
-                        raise Undecodable("unlisted_value", f"{name} is {str(sent)[:100]!r}, which the values of field {field} do not list.")
-                    value = sent if mapped is None and given.unlisted == "keep" else mapped
+                value = _listed(given, field, name, sent)
                 try:
-                    changes[field] = _storable(typed(value, given.type or field_type(field)))
+                    changes[field] = _storable(typed(value, given.type))
                 except ValueError:
                     changes[field] = None
                     effects.count("unconvertible", plan.name, field)
@@ -130,9 +143,28 @@ class Ingest:
     def _check_time(self, occurred_at: int, record: SourceRecord) -> None:
         """Far-future times are quarantined: one wrong clock must not move a lead's history ahead of everybody's (rule 18)."""
         if occurred_at > record.timestamp + self._program.future:
-            raise Undecodable("future_time", f"Its time {format_instant(occurred_at)} lies further after its Kafka time {format_instant(record.timestamp)} than limits.future allows.")
+            raise Undecodable(
+                "future_time",
+                f"Its time {format_instant(occurred_at)} lies further after its Kafka time "
+                f"{format_instant(record.timestamp)} than limits.future allows.",
+            )
         if occurred_at < self._program.past:
-            raise Undecodable("past_time", f"Its time {format_instant(occurred_at)} lies before limits.past ({format_instant(self._program.past)}).")
+            raise Undecodable(
+                "past_time",
+                f"Its time {format_instant(occurred_at)} lies before limits.past ({format_instant(self._program.past)}).",
+            )
+
+
+def _listed(given: FieldSource, field: str, name: str, sent: Any) -> Any:
+    """The value that the field's `values` give for what was sent; what was sent where there are none."""
+    if given.values is None or sent in (None, ""):
+        return sent
+    mapped = given.values.get(str(sent))
+    if mapped is not None:
+        return mapped
+    if given.unlisted == "dead_letter":
+        raise Undecodable("unlisted_value", f"{name} is {str(sent)[:100]!r}, which the values of field {field} do not list.")
+    return sent if given.unlisted == "keep" else None
 
 
 def _scalar_at(event: Mapping[str, Any], keys: Sequence[str]) -> Value:

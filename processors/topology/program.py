@@ -4,7 +4,7 @@ It is built once at start and never changes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from processors.classification.predicates import Orderings
 from processors.classification.signals import EventUse
@@ -18,7 +18,7 @@ from schemas.application import Application, Source
 from schemas.conditions import Signal
 from schemas.definitions import Funnel, digest_of
 from schemas.facts import Fact
-from schemas.fields import PRESETS, FieldSource, field_type
+from schemas.fields import FieldSource, FieldType, fields_of
 
 KINDS_OF_SUBJECT: Mapping[str, frozenset[str]] = {"lead": frozenset({"lead"}), "visitor": frozenset({"visitor", "lead"})}
 """Entity kinds that a funnel of a grain folds: a visitor is a person, known or not."""
@@ -66,7 +66,10 @@ class Program:
             hash_key.get_secret_value().encode() if hash_key is not None else b"",
         )
         used_fields = {field for funnel in definitions for field in fields_read(funnel)}
-        self.sources = {name: _plan(name, source, frozenset(self.events), used_fields, application.limits.nesting) for name, source in application.sources.items()}
+        self.sources = {
+            name: _plan(name, source, frozenset(self.events), used_fields, application.limits.nesting)
+            for name, source in application.sources.items()
+        }
         self._by_event, self._by_field = _readers(definitions, self.funnels)
         self._kinds = {namespace.name: namespace.kind for namespace in application.identity.namespaces}
 
@@ -105,7 +108,9 @@ def _event_uses(funnels: Sequence[Funnel]) -> dict[str, EventUse]:
     return {event: EventUse([signal for signal, _ in uses], [known for _, known in uses]) for event, uses in wanted.items()}
 
 
-def _readers(funnels: Sequence[Funnel], versions: Sequence[Version]) -> tuple[dict[str, tuple[Version, ...]], dict[str, tuple[Version, ...]]]:
+def _readers(
+    funnels: Sequence[Funnel], versions: Sequence[Version]
+) -> tuple[dict[str, tuple[Version, ...]], dict[str, tuple[Version, ...]]]:
     by_event: dict[str, dict[str, Version]] = {}
     by_field: dict[str, dict[str, Version]] = {}
     for funnel, version in zip(funnels, versions, strict=True):
@@ -120,20 +125,13 @@ def _readers(funnels: Sequence[Funnel], versions: Sequence[Version]) -> tuple[di
     )
 
 
-def _fields_of(source: Source) -> dict[str, FieldSource]:
-    """The canonical fields a source gives: the presets of its format, and its own entries in their place."""
-    return {**PRESETS.get(source.format, {}), **source.fields}
-
-
-def _field_types(application: Application) -> dict[str, str]:
-    return {
-        field: given.type or field_type(field) for source in application.sources.values() for field, given in _fields_of(source).items()
-    }
+def _field_types(application: Application) -> dict[str, FieldType]:
+    return {field: given.type for source in application.sources.values() for field, given in fields_of(source).items()}
 
 
 def _plan(name: str, source: Source, used_events: frozenset[str], used_fields: set[str], nesting: int) -> SourcePlan:
     fields: dict[tuple[str, str], list[tuple[str, FieldSource]]] = {}
-    for field, given in _fields_of(source).items():
+    for field, given in fields_of(source).items():
         if field in used_fields:
             about = field.split(".", 1)[0]
             fields.setdefault((about, given.from_), []).append((field, given))
@@ -143,6 +141,21 @@ def _plan(name: str, source: Source, used_events: frozenset[str], used_fields: s
     return SourcePlan(name, decoder, dict(source.identifiers), fields)
 
 
+_SAID_ONLY = {"description", "owner"}
+_CHANGES_NO_TIMELINE: Any = {
+    "reason": True,
+    "owner": True,
+    "segments": True,
+    "rates": True,
+    **{section: {"__all__": _SAID_ONLY} for section in ("conversions", "stages", "detours", "outcomes")},
+}
+
+
 def definitions_digest(funnels: Sequence[Funnel]) -> str:
-    """One digest over the set of definitions: workers that differ in it must not run together."""
-    return digest_of(sorted(funnel.digest for funnel in funnels))
+    """One digest over what the set of definitions does: workers that differ in it must not run together, nor on one state.
+
+    What changes no timeline (descriptions, owners, rates, segments) is left out, so that a mended sentence stops nobody.
+    """
+    return digest_of(
+        [funnel.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CHANGES_NO_TIMELINE) for funnel in funnels]
+    )

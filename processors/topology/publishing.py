@@ -1,8 +1,8 @@
 """Publishing: from what changed in a timeline to the CloudEvents records that other systems read.
 
-The published shapes are `schemas.published`; this is the hot path, so they are written as plain dictionaries here and a test holds
-them against the models. Everything in a record follows from the fact, the timeline and the log-append time, so that reading a facts
-partition again gives the same bytes (invariant 5).
+The published shapes are `schemas.published`; this is the hot path, so they are written as plain dictionaries here and
+a test holds them against the models. Everything in a record follows from the fact, the timeline and the log-append
+time, so that reading a facts partition again gives the same bytes (invariant 5).
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """Rows: what the store holds behind a facts partition, and under which keys.
 
-Every key is a letter and digests of fixed length, so an identifier of any length or content makes a key of one size and all rows of
-an entity lie together. The same keys and bytes are mirrored in the changelog.
+Every key is a letter and digests of fixed length, so an identifier of any length or content makes a key of one size
+and all rows of an entity lie together. The same keys and bytes are mirrored in the changelog.
 
 | key | row |
 |---|---|

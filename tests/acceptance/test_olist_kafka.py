@@ -16,7 +16,9 @@ def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path:
     template = olist.CONFIGURATION
     application = f"olist-{uuid4().hex[:8]}"
     definitions = ROOT / "funnels" / "dreamdata-lead.yml"
-    config.write_text(template.format(application=application, definitions=definitions, bootstrap=broker.bootstrap, folder=tmp_path))
+    config.write_text(
+        template.format(application=application, definitions=definitions, bootstrap=broker.bootstrap, folder=tmp_path)
+    )
     deployment = Deployment(config, tmp_path)
     ordered = olist.records(shared / "datasets" / "olist")
     arriving = olist.disordered(ordered)

@@ -20,7 +20,9 @@ def test_olist_replayed(shared: Path, tmp_path: Path, arrival: str) -> None:
     arriving = olist.disordered(ordered) if arrival == "disordered" else ordered
     config = tmp_path / "olist.yml"
     definitions = ROOT / "funnels" / "dreamdata-lead.yml"
-    config.write_text(olist.CONFIGURATION.format(application="olist", definitions=definitions, bootstrap="unused", folder=tmp_path))
+    config.write_text(
+        olist.CONFIGURATION.format(application="olist", definitions=definitions, bootstrap="unused", folder=tmp_path)
+    )
     inputs = []
     for source in ("web", "crm"):
         lines = b"\n".join(record.value for record in arriving if record.source == source)

@@ -7,6 +7,9 @@ broker must advertise it, and a restarted container must keep it.
 
 from typing import Any
 
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.docker_client import DockerClient
+
 from tests.broker.properties import ONE_NODE, free_port
 
 IMAGE = "apache/kafka:4.3.1"
@@ -59,8 +62,6 @@ class ContainerBroker:
 def _docker() -> Any:
     """testcontainers' client of a daemon that answers."""
     try:
-        from testcontainers.core.docker_client import DockerClient
-
         client = DockerClient()
         client.client.ping()
     except Exception as why:  # whatever the library raises: this way is closed
@@ -70,8 +71,6 @@ def _docker() -> Any:
 
 def _kafka(settings: dict[str, str], port: int) -> Any:
     """The container, not started; `_`, `.` and `-` of a property are written as the image wants them."""
-    from testcontainers.core.container import DockerContainer
-
     kafka = DockerContainer(IMAGE).with_bind_ports(INSIDE, port)
     for name, value in settings.items():
         variable = name.replace("_", "__").replace("-", "___").replace(".", "_").upper()

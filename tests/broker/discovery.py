@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from confluent_kafka.admin import AdminClient
@@ -69,19 +69,20 @@ def start_broker() -> Broker:
         NoBroker: None of the three ways is open, or the broker does not answer; the sentence says which and why.
     """
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    return _answering(_Given(given)) if given else start_private_broker()
+    return _answering(_Given(given), {}) if given else start_private_broker()
 
 
-def start_private_broker(**properties: str) -> Broker:
+def start_private_broker(properties: Mapping[str, str] | None = None, clients: Mapping[str, str] | None = None) -> Broker:
     """Start a broker of the caller's own, for tests that stop, kill or configure one.
 
     Args:
-        **properties: Broker settings on top of the usual ones, `_` for `.` (`log_cleaner_backoff_ms="500"`).
+        properties: Broker settings on top of the usual ones.
+        clients: librdkafka settings with which it lets this process in, where it does not let in everybody.
 
     Raises:
         NoBroker: Neither Docker nor Java 17+ with Maven is there.
     """
-    settings = {name.replace("_", "."): value for name, value in properties.items()}
+    settings = dict(properties or {})
     reasons: list[str] = []
     ways: tuple[Callable[[dict[str, str]], Broker], ...] = (container.ContainerBroker, jvm.JvmBroker)
     for way in ways:
@@ -92,16 +93,16 @@ def start_private_broker(**properties: str) -> Broker:
             continue
         broker.start()
         atexit.register(broker.stop)
-        return _answering(broker)
+        return _answering(broker, clients or {})
     raise NoBroker(
-        "No Kafka broker for the tests: set KAFKA_BOOTSTRAP_SERVERS to a running one, or start Docker, or install Java 17+ and Maven "
-        f"(tried: KAFKA_BOOTSTRAP_SERVERS is not set; {'; '.join(reasons)})."
+        "No Kafka broker for the tests: set KAFKA_BOOTSTRAP_SERVERS to a running one, or start Docker, or install Java 17+ and "
+        f"Maven (tried: KAFKA_BOOTSTRAP_SERVERS is not set; {'; '.join(reasons)})."
     )
 
 
-def _answering(broker: Broker) -> Broker:
+def _answering(broker: Broker, clients: Mapping[str, str]) -> Broker:
     """Wait until the broker answers a metadata request; say where it came from."""
-    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0, **clients})
     deadline = time.monotonic() + ANSWERS_WITHIN
     while True:
         try:

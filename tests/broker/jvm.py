@@ -92,7 +92,8 @@ class JvmBroker:
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, how)
-        assert self._shell.stdin is not None and self._shell.stdout is not None
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
         self._shell.stdin.close()
         self._shell.wait()
         self._shell.stdout.close()

@@ -1,4 +1,6 @@
-"""Input for the soak: leads whose records come in disorder, late, twice, and at times with other content under one id."""
+"""Input for the soak: leads whose records come in disorder, late, twice, and at times with other content under one
+id.
+"""
 
 import json
 import random
@@ -24,11 +26,14 @@ conversions:
 stages:
   - {name: touched, description: Sent a form., when: {conversion: [form, demo]}, optional: true}
   - {name: subscriber, description: Subscribes., while: {lead.lifecycle_stage: subscriber}}
-  - {name: qualified, description: Qualified., while: {lead.lifecycle_stage: [marketingqualifiedlead, salesqualifiedlead]}, lapse: keep}
+  - name: qualified
+    description: Qualified.
+    while: {lead.lifecycle_stage: [marketingqualifiedlead, salesqualifiedlead]}
+    lapse: keep
   - {name: opportunity, description: Has a deal., while: {lead.lifecycle_stage: opportunity}}
 outcomes:
-  - {name: customer, result: won, while: {lead.lifecycle_stage: customer}}
-  - {name: churned, result: lost, when: {event: Churned}}
+  - {name: customer, description: Bought., result: won, while: {lead.lifecycle_stage: customer}}
+  - {name: churned, description: Left., result: lost, when: {event: Churned}}
 policies: {after_outcome: reenter, lateness: 4000d}
 """,
     "plans.yml": """\
@@ -112,13 +117,19 @@ class Inputs:
     def _crm(self, lead: str, at: int) -> Sent:
         deleted = self._chance.random() < 0.04
         kind = self._chance.choice(("contact.deletion", "contact.restore")) if deleted else "contact.propertyChange"
-        change = {"subscriptionType": kind, "portalId": 1, "objectId": int(lead), "occurredAt": at // MILLISECOND, "attemptNumber": 0}
+        change = {
+            "subscriptionType": kind,
+            "portalId": 1,
+            "objectId": int(lead),
+            "occurredAt": at // MILLISECOND,
+            "attemptNumber": 0,
+        }
         if not deleted:
             change |= {"propertyName": "lifecyclestage", "propertyValue": self._chance.choice(STAGES)}
         return Sent("crm", json.dumps([change]).encode(), lead)
 
     def _web(self, lead: str, at: int) -> Sent:
-        body = {"messageId": f"m{self._number}", "userId": lead, "timestamp": format_instant(at)}
+        body: dict[str, object] = {"messageId": f"m{self._number}", "userId": lead, "timestamp": format_instant(at)}
         if self._chance.random() < 0.25:
             body |= {"type": "identify", "traits": {"plan": self._chance.choice(("free", "pro", "team"))}}
         else:

@@ -1,7 +1,8 @@
 """The soak: three workers are killed at random while input flows, and nothing is lost and nothing doubled.
 
-After it the committed output is held against `fold` over the input, and the store that a new worker would restore against the facts.
-`make test-soak KILLS=200` deals out more. A failure prints the seed; FUNNELSTREAM_SOAK_SEED sets it.
+After it the committed output is held against `fold` over the input, and the store that a new worker would restore
+against the facts. `make test-soak KILLS=200` deals out more. A failure prints the seed; FUNNELSTREAM_SOAK_SEED sets
+it.
 """
 
 import os
@@ -149,7 +150,11 @@ def _check_restored(deployment: Deployment, program: Program, facts: list[Fact])
     for fact in facts:
         of_entity.setdefault(fact.entity, []).append(fact)
     for entity, said in of_entity.items():
-        kept = {key[-16:]: row.decode_fact(value).fact for key, value in rows.items() if key.startswith(row.facts_prefix(entity_key(entity)))}
+        kept = {
+            key[-16:]: row.decode_fact(value).fact
+            for key, value in rows.items()
+            if key.startswith(row.facts_prefix(entity_key(entity)))
+        }
         assert {key: fact.fingerprint for key, fact in kept.items()} == {
             fact_key(fact.source, fact.id): fact.fingerprint for fact in accept(said).values()
         }

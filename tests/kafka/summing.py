@@ -1,8 +1,9 @@
 """A topology small enough to know every answer of: it sums numbers per key, and publishes every step.
 
 A source record `key -> number` becomes one fact; a fact raises the key's sum, publishes the step (`key -> count, sum`) to
-transitions, a snapshot to leads, and keeps `sum:key` and `step:key:count` as rows. A source value `drop` is dropped, `dead` becomes
-a dead letter of its whole value, `bug` is an exception in ingest, `late-bug` one in advance, `forget` deletes the key's rows.
+transitions, a snapshot to leads, and keeps `sum:key` and `step:key:count` as rows. A source value `drop` is dropped, `dead`
+becomes a dead letter of its whole value, `bug` is an exception in ingest, `late-bug` one in advance, `forget` deletes the key's
+rows.
 """
 
 import json
@@ -50,7 +51,9 @@ class Summing:
             return effects
         count, total = json.loads(rows.get(key) or b"[0, 0]")
         count, total = count + 1, total + int(value)
-        assert len(list(rows.scan(f"step:{name}:".encode()))) == (count - 1) % 8, "a step of this transaction is missing in a scan"
+        assert len(list(rows.scan(f"step:{name}:".encode()))) == (count - 1) % 8, (
+            "a step of this transaction is missing in a scan"
+        )
         effects.rows[key] = json.dumps([count, total]).encode()
         step = json.dumps({"key": name, "count": count, "sum": total, "at": record.appended_at}).encode()
         if count % 8:

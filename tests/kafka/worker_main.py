@@ -13,7 +13,9 @@ from tests.kafka.summing import DIGEST, Summing
 
 def main() -> int:
     told = json.loads(Path(sys.argv[1]).read_text())
-    logging.basicConfig(level=told.pop("log_level", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=told.pop("log_level", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
     topology = Summing(told.pop("digest", DIGEST))
     told["topics"] = TopicNames(**told["topics"])
     told["limits"] = Limits(**told.get("limits", {}))

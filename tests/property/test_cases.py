@@ -1,4 +1,6 @@
-"""The shared given/expect cases that need neither timers nor deals, in many arrival orders, through `fold` and through `advance`."""
+"""The shared given/expect cases that need neither timers nor deals, in many arrival orders, through `fold` and
+through `advance`.
+"""
 
 import random
 import re
@@ -69,7 +71,12 @@ def _cases() -> Iterator[Any]:
             continue
         spec = _load(SHARED / "cases" / f"{name}.test.yml")
         for case in spec["tests"]:
-            yield pytest.param(_load(SHARED / "cases" / f"{name}.yml"), {"start": spec.get("start"), **case}, id=f"{name}-{case['name']}", marks=pytest.mark.shared)
+            yield pytest.param(
+                _load(SHARED / "cases" / f"{name}.yml"),
+                {"start": spec.get("start"), **case},
+                id=f"{name}-{case['name']}",
+                marks=pytest.mark.shared,
+            )
 
 
 def _fields(funnel: Any) -> dict[str, Any]:

@@ -24,8 +24,19 @@ def funnel(backward: str = "allow", after_outcome: str = "ignore") -> dict[str, 
         "subject": "lead",
         "conversions": [
             {"name": "demo", "description": "Demo.", "when": {"event": "Demo"}},
-            {"name": "signup", "description": "First sign up.", "when": {"event": "Signup"}, "count": "once_per_lead", "exclusive": "up"},
-            {"name": "resignup", "description": "Any.", "when": {"event": ["Signup", "Demo"], "if": {"lead.plan": "pro"}}, "exclusive": "up"},
+            {
+                "name": "signup",
+                "description": "First sign up.",
+                "when": {"event": "Signup"},
+                "count": "once_per_lead",
+                "exclusive": "up",
+            },
+            {
+                "name": "resignup",
+                "description": "Any.",
+                "when": {"event": ["Signup", "Demo"], "if": {"lead.plan": "pro"}},
+                "exclusive": "up",
+            },
         ],
         "stages": [
             {"name": "seen", "when": {"event": "Demo"}, "optional": True},
@@ -108,7 +119,12 @@ def test_every_arrival_order_nets_to_the_fold(world: Program, facts: list[Fact],
     assert run.dead_letters() == in_time.dead_letters()
     for version in world.funnels:
         timeline = world.timeline(version, facts)
-        published = {i for topic in ("transitions", "conversions") for i, body in run.net(topic).items() if body["funnel"] == version.funnel}
+        published = {
+            i
+            for topic in ("transitions", "conversions")
+            for i, body in run.net(topic).items()
+            if body["funnel"] == version.funnel
+        }
         assert published == expected_ids(timeline.moves, timeline.matches, version)
         head = run.store.get(0, row.head_row_key(entity_key("user:1"), version.funnel))
         if head is None:
@@ -172,4 +188,6 @@ def test_the_snapshot_is_where_the_timeline_ends(world: Program, facts: list[Fac
             continue
         position = json.loads(snapshot)["position"]
         here = state.position
-        assert position == (None if here is None else {here.place: here.name, "entered_at": position["entered_at"], "entry": here.entry})
+        assert position == (
+            None if here is None else {here.place: here.name, "entered_at": position["entered_at"], "entry": here.entry}
+        )

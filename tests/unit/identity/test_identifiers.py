@@ -17,10 +17,10 @@ NAMESPACES = [
 NAMES = {"contactId": "contact", "userId": "user", "traits.id": "user", "traits.email": "email", "anonymousId": "anonymous"}
 
 
-def strongest(source: str = "web", /, *, key: bytes = KEY, **said: str) -> tuple[str, str] | None:
-    """The entity and its kind; `traits_email` is the name `traits.email`."""
+def strongest(said: dict[str, str], source: str = "web", key: bytes = KEY) -> tuple[str, str] | None:
+    """The entity and its kind."""
     chooser = Identifiers([Namespace.model_validate(one) for one in NAMESPACES], ["Staff"], key)
-    found = chooser.strongest(source, {name.replace("_", "."): value for name, value in said.items()}, NAMES)
+    found = chooser.strongest(source, said, NAMES)
     return found and (found.text, found.kind)
 
 
@@ -38,23 +38,24 @@ def strongest(source: str = "web", /, *, key: bytes = KEY, **said: str) -> tuple
         ("of the configured list", "web", {"userId": "staff"}, None),
         ("spaces around", "web", {"userId": " u 1 "}, ("user:u 1", "lead")),
         ("case is kept", "web", {"userId": "U"}, ("user:U", "lead")),
-        ("of two of one namespace the first named", "web", {"userId": "u", "traits_id": "v"}, ("user:u", "lead")),
-        ("unless it is ignored", "web", {"userId": "0", "traits_id": "v"}, ("user:v", "lead")),
+        ("of two of one namespace the first named", "web", {"userId": "u", "traits.id": "v"}, ("user:u", "lead")),
+        ("unless it is ignored", "web", {"userId": "0", "traits.id": "v"}, ("user:v", "lead")),
         ("a colon within", "web", {"userId": "a:b"}, ("user:a:b", "lead")),
     ],
 )
 def test_strongest(rule: str, source: str, said: dict[str, str], chosen: tuple[str, str] | None) -> None:
-    assert strongest(source, **said) == chosen, rule
+    assert strongest(said, source) == chosen, rule
 
 
 @pytest.mark.parametrize("value", sorted(SHARED_VALUES))
 def test_values_that_are_nobody_s_are_never_somebody(value: str) -> None:
-    assert strongest(userId=value) is None
-    assert strongest(traits_email=value.upper()) is None
+    assert strongest({"userId": value}) is None
+    assert strongest({"traits.email": value.upper()}) is None
 
 
 def test_an_email_is_a_keyed_hash_of_its_lower_case() -> None:
     """Of a namespace with `normalise: email` the published id and key are a keyed hash."""
     hashed = blake2b(b"a@b.c", key=KEY, digest_size=16).hexdigest()
-    assert strongest(traits_email=" A@B.c ") == strongest(traits_email="a@b.c") == (f"email:{hashed}", "lead")
-    assert strongest(traits_email="a@b.c", key=b"fedcba9876543210") != strongest(traits_email="a@b.c")
+    for written in ("a@b.c", " A@B.c "):
+        assert strongest({"traits.email": written}) == (f"email:{hashed}", "lead")
+    assert strongest({"traits.email": "a@b.c"}, key=b"fedcba9876543210") != (f"email:{hashed}", "lead")

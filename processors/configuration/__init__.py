@@ -1,0 +1,1 @@
+"""Definitions and configuration as people write them: read with their places, checked whole, refused in sentences."""

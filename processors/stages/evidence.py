@@ -1,0 +1,104 @@
+"""What happened at one instant, and what a rule read of it: the evidence that every move carries.
+
+Conversions are recognised and signals judged here, once; a move then names the facts that its rule read, lowest order
+first, and the values it found, so that every number can be explained down to the events behind it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from processors.stages.rules import Rule, Version
+from processors.stages.timeline import FunnelState, Match
+from schemas.facts import Fact, Value
+
+KeyedFact = tuple[bytes, Fact]
+"""A fact with its key (`schemas.facts.fact_key`), so that evidence can name it without holding it."""
+
+
+class _Recognised(NamedTuple):
+    """A conversion that an event of this instant is."""
+
+    key: bytes
+    fact: Fact
+    name: str
+    counted: bool
+
+
+class Evidence:
+    """The facts of one instant, with what they match and fire in one funnel.
+
+    Attributes:
+        facts: Sorted by event time, source order and id.
+        fired: Names of the rules whose `when` fires now.
+    """
+
+    __slots__ = ("_advanced", "_events", "_recognised", "_state", "_version", "facts", "fired")
+
+    def __init__(self, state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
+        """Recognise conversions and judge signals; `state` holds the values after all facts of the instant."""
+        self._state = state
+        self._version = version
+        self._advanced: set[tuple[bytes, str]] = set()
+        self.facts = facts
+        self._events = [keyed for keyed in facts if keyed[1].kind == "event"]
+        self._recognised = [
+            _Recognised(key, fact, name, counted)
+            for key, fact in self._events
+            for name, counted in version.classify(fact, state.values, state.memory)
+        ]
+        self.fired = {rule.name for key, fact in self._events for rule in version.signalled if self._fires(rule, key, fact)}
+
+    def _fires(self, rule: Rule, key: bytes, fact: Fact) -> bool:
+        values, memory = self._state.values, self._state.memory
+        for fires in rule.fires:
+            if fires(fact, values, memory):
+                return True
+        for wanted, condition in rule.latched_by:
+            if any(found.key == key and found.name in wanted for found in self._recognised) and condition(values, memory):
+                return True
+        return False
+
+    def read_by(self, rule: Rule) -> tuple[bytes, ...]:
+        """Keys of the facts that the rule read; of the lowest fact of the instant where it read none of them."""
+        return tuple(key for key, fact in self.facts if self._reads(rule, key, fact)) or (self.facts[0][0],)
+
+    def _reads(self, rule: Rule, key: bytes, fact: Fact) -> bool:
+        if fact.kind == "event":
+            converts = any(found.key == key and found.name in rule.conversions for found in self._recognised)
+            return converts or self._fires(rule, key, fact)
+        return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
+
+    def values_read(self, rule: Rule, cause: bytes) -> dict[str, Value]:
+        """What the rule found: the fields it reads, and of its cause the event's name and paths or the kind of record."""
+        values = self._state.values
+        read = {field: values[field] for field in rule.fields if field in values}
+        fact = next(fact for key, fact in self.facts if key == cause)
+        if fact.kind == "event":
+            read |= _event_read(fact, rule.paths)
+        elif fact.kind != "change":
+            read["record"] = fact.kind
+        return read
+
+    def moved(self, rule: Rule, cause: bytes) -> None:
+        """Note that this rule moved the subject because of this fact: its conversions advanced it (rule 1)."""
+        self._advanced |= {
+            (cause, found.name) for found in self._recognised if found.key == cause and found.name in rule.conversions
+        }
+
+    def conversions(self, instant: int) -> list[Match]:
+        """The conversions of this instant, with whether they moved the subject."""
+        return [
+            Match(
+                name=found.name,
+                fact=found.key,
+                effective_at=instant,
+                counted=found.counted,
+                advanced=(found.key, found.name) in self._advanced,
+                read=_event_read(found.fact, self._version.conversions[found.name].paths),
+            )
+            for found in self._recognised
+        ]
+
+
+def _event_read(fact: Fact, paths: Sequence[str]) -> dict[str, Value]:
+    return {"event": fact.name, **{path: fact.values[path] for path in paths if path in fact.values}}

@@ -1,0 +1,212 @@
+"""One application on the summing topology, for one test: its topics, its workers, what was sent to it and what it published."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from processors.engine.settings import TopicNames
+from processors.engine.topics import create_topics, wanted_topics
+from tests.kafka.processes import WorkerProcess, wait_until
+
+PARTITIONS = 4
+INPUTS = 3
+ROLES = ("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead_letters")
+
+
+class Application:
+    """Unique names on a broker that tests share; workers that still run are killed by `close`.
+
+    Attributes:
+        name: The application.
+        input: Its only source topic.
+        topics: Its own topics.
+        sent: Numbers that were sent, by key.
+    """
+
+    def __init__(self, bootstrap: str, folder: Path, kafka: dict[str, str] | None = None) -> None:
+        self.name = f"test-{uuid4().hex[:12]}"
+        self.kafka = {"bootstrap.servers": bootstrap, **(kafka or {})}
+        self.folder = folder
+        self.input = f"{self.name}.input"
+        self.topics = TopicNames(*(f"{self.name}.{role}" for role in ROLES))
+        self.admin = AdminClient(self.client())
+        self.sent: dict[str, list[int]] = defaultdict(list)
+        self._workers: dict[str, WorkerProcess] = {}
+        self._producer = Producer(self.client(**{"linger.ms": 5}))
+
+    def client(self, **more: Any) -> dict[str, Any]:
+        return {**self.kafka, "log_level": 0, **more}
+
+    def create(self) -> "Application":
+        new = NewTopic(self.input, INPUTS, 1)
+        self.admin.create_topics([new])[self.input].result()
+        create_topics(self.admin, wanted_topics(self.topics, PARTITIONS))
+        return self
+
+    def settings(self, instance: str = "one", **changes: Any) -> dict[str, Any]:
+        """What `worker_main` reads."""
+        told = {
+            "application": self.name,
+            "instance": instance,
+            "kafka": self.kafka | changes.pop("kafka", {}),
+            "source_topics": {self.input: "web"},
+            "topics": asdict(self.topics),
+            "state_path": str(self.folder / "state"),
+            "listen": "127.0.0.1:0",
+        }
+        return told | changes
+
+    def worker(self, instance: str = "one", *, log: str = "", **changes: Any) -> WorkerProcess:
+        """A worker that is not started; a second process of the same instance needs a `log` of its own."""
+        name = log or instance
+        worker = WorkerProcess.of_module("tests.kafka.worker_main", self.settings(instance, **changes), self.folder, name)
+        self._workers[name] = worker
+        return worker
+
+    def store(self, instance: str = "one") -> Path:
+        return self.folder / "state" / self.name / instance
+
+    def close(self) -> None:
+        for worker in self._workers.values():
+            worker.kill9()
+
+    def limit_size(self, topic: str, size: int) -> None:
+        """Let a topic take records up to so many bytes."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        resource.add_incremental_config(ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET))
+        self.admin.incremental_alter_configs([resource])[resource].result()
+
+    # What goes in.
+
+    def send(self, pairs: Iterable[tuple[str, str | int]], topic: str | None = None) -> None:
+        """Send keys with numbers, or with the words of the summing topology."""
+        for key, value in pairs:
+            if isinstance(value, int):
+                self.sent[key].append(value)
+            while True:
+                try:
+                    self._producer.produce(topic or self.input, str(value).encode(), key.encode())
+                    break
+                except BufferError:
+                    self._producer.poll(0.1)
+        assert self._producer.flush(30) == 0
+
+    def send_some(self, count: int, keys: int = 20) -> None:
+        """Send so many numbers, spread over the keys."""
+        before = sum(map(len, self.sent.values()))
+        self.send((f"k{number % keys}", number % 7 + 1) for number in range(before, before + count))
+
+    @property
+    def amount(self) -> int:
+        return sum(map(len, self.sent.values()))
+
+    # What comes out.
+
+    def read(self, topic: str, isolation: str = "read_committed") -> list[Message]:
+        """Every record of a topic up to now; a reader of committed ones stops before an open transaction."""
+        consumer = Consumer(
+            self.client(
+                **{"group.id": "reader", "isolation.level": isolation, "enable.partition.eof": True, "enable.auto.commit": False}
+            )
+        )
+        try:
+            return list(_to_the_end(consumer, topic))
+        finally:
+            consumer.close()
+
+    def steps(self) -> list[dict[str, Any]]:
+        """The published steps."""
+        return [json.loads(message.value() or b"") for message in self.read(self.topics.transitions)]
+
+    def wait_exact(self, within: float = 60.0) -> None:
+        """Wait until everything sent has become a step, then hold every step against what was sent: none lost, none doubled."""
+        deadline = time.monotonic() + within
+        while len(steps := self.steps()) < self.amount:
+            if time.monotonic() > deadline:
+                tails = "\n".join(worker.tail(25) for worker in self._workers.values())
+                raise AssertionError(f"{len(steps)} of {self.amount} steps after {within:.0f} s\n{tails}")
+            time.sleep(0.1)
+        counts: dict[str, list[int]] = defaultdict(list)
+        totals: dict[str, int] = {}
+        for step in steps:
+            counts[step["key"]].append(step["count"])
+            totals[step["key"]] = step["sum"]
+        for key, numbers in self.sent.items():
+            assert counts[key] == list(range(1, len(numbers) + 1)), f"steps of {key}"
+            assert totals[key] == sum(numbers), f"sum of {key}"
+
+    def snapshots(self) -> dict[str, dict[str, Any] | None]:
+        """The last lead snapshot of every key."""
+        found = {}
+        for message in self.read(self.topics.leads):
+            value = message.value()
+            found[(message.key() or b"").decode()] = None if value is None else json.loads(value)
+        return found
+
+    # The group.
+
+    def committed(self, topic: str) -> dict[int, int]:
+        """The group's committed offsets of a topic."""
+        consumer = Consumer(self.client(**{"group.id": self.name}))
+        try:
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            found = consumer.committed([TopicPartition(topic, number) for number in partitions], timeout=30)
+            return {place.partition: place.offset for place in found if place.offset >= 0}
+        finally:
+            consumer.close()
+
+    def commit(self, topic: str, offsets: dict[int, int]) -> None:
+        """Set offsets of the group as an operator would, while no worker runs."""
+        consumer = Consumer(self.client(**{"group.id": self.name}))
+        try:
+            places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
+            wait_until(lambda: _commits(consumer, places), "the group to be empty", 50)
+        finally:
+            consumer.close()
+
+    def ends(self, topic: str) -> dict[int, tuple[int, int]]:
+        """First offset and end of every partition of a topic."""
+        consumer = Consumer(self.client(**{"group.id": "reader"}))
+        try:
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10) for number in partitions}
+        finally:
+            consumer.close()
+
+
+def _commits(consumer: Consumer, places: list[TopicPartition]) -> bool:
+    try:
+        done = consumer.commit(offsets=places, asynchronous=False)
+    except Exception:  # the group still has members
+        return False
+    return all(place.error is None for place in done or [])
+
+
+def _to_the_end(consumer: Consumer, topic: str) -> Iterator[Message]:
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+    unfinished = set(partitions)
+    while unfinished:
+        for message in consumer.consume(5_000, 0.2):
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                unfinished.discard(message.partition() or 0)
+            else:
+                raise AssertionError(f"reading {topic}: {error}")

@@ -1,0 +1,25 @@
+"""Fixtures of the tests on a real broker; the broker itself is the one of the whole session."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.broker.discovery import Broker, start_private_broker
+from tests.kafka.application import Application
+
+
+@pytest.fixture
+def app(broker: Broker, tmp_path: Path) -> Iterator[Application]:
+    """An application of its own, with its topics."""
+    application = Application(broker.bootstrap, tmp_path).create()
+    yield application
+    application.close()
+
+
+@pytest.fixture(scope="module")
+def private_broker() -> Iterator[Broker]:
+    """A broker that the tests of one file may kill."""
+    broker = start_private_broker()
+    yield broker
+    broker.stop()

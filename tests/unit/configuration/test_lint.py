@@ -1,0 +1,60 @@
+"""`funnelstream lint`: what it prints and how it exits."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from processors.cli.lint import lint
+from processors.engine.stop import Stop
+from tests.unit.configuration.marked import HEADER, STAGES, configuration
+
+DESCRIBED = HEADER + "stages: [{name: mql, description: d, when: {event: A}}]\n"
+
+
+def run(*arguments: object) -> Result:
+    app = typer.Typer()
+    app.command()(lint)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "application.yml").write_text(configuration(""))
+    return tmp_path
+
+
+def test_a_file_without_mistakes(folder: Path) -> None:
+    (folder / "d" / "web.yml").write_text(DESCRIBED)
+    result = run(folder / "d", "--deny-warnings")
+    assert (result.exit_code, result.stdout) == (0, "no errors, no warnings\n")
+
+
+def test_warnings_fail_only_when_denied(folder: Path) -> None:
+    (folder / "d" / "web.yml").write_text(HEADER + STAGES)
+    result = run(folder / "d")
+    warning, summary = result.stdout.splitlines()
+    assert warning.startswith(f"{folder / 'd' / 'web.yml'}:7:10: stages.mql: stage mql has no description: write ")
+    assert (result.exit_code, warning[-9:], summary) == (0, "(warning)", "no errors, 1 warning")
+    assert run(folder / "d", "--deny-warnings").exit_code == 1
+
+
+def test_configuration_and_definitions_are_checked_together(folder: Path) -> None:
+    (folder / "d" / "web.yml").write_text(DESCRIBED.replace("when: {event: A}", "while: {lead.plan: x}"))
+    assert run(folder / "d").exit_code == 0
+    result = run("--config", folder / "application.yml", "--format", "json")
+    (problem,) = json.loads(result.stdout)
+    assert (result.exit_code, problem["key"], problem["line"]) == (1, "stages.mql.while.lead.plan", 7)
+    (folder / "application.yml").write_text(configuration("log: {level: loud}\n"))
+    result = run(folder / "d", "--config", folder / "application.yml")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (1, "1 error, no warnings")
+
+
+def test_what_is_missing_is_the_environments_fault_and_no_arguments_are_usage(folder: Path) -> None:
+    missing = run(folder / "nowhere")
+    assert isinstance(missing.exception, Stop)
+    assert (missing.exception.code, "nowhere cannot be read" in missing.exception.sentence) == (3, True)
+    assert run().exit_code == 2

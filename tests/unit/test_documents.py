@@ -1,0 +1,141 @@
+"""The documents against the code: what they name exists, what exists is named, and what they print as an example works."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from processors.cli.main import app
+from processors.configuration.application import load_application
+from processors.configuration.definitions import load_definitions
+from processors.configuration.unbuilt import unbuilt
+from processors.engine.metrics import Metrics
+from schemas.application import Application, Identity, Limits, Namespace, Source, Topics
+from schemas.definitions import Conversion, Funnel, Outcome, Policies, Stage
+from schemas.shape import Shape
+from tests.shared_material import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+TEXTS = {document: document.read_text() for document in DOCUMENTS}
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROSE = {document: BLOCK.sub("", text) for document, text in TEXTS.items()}
+
+MACHINE = r"(?<![\w.])/(?:home|root|tmp|work|Users|opt|mnt)/"
+PACKAGE_HOST = r"pypi|pythonhosted|index-url|artifactory|nexus"
+
+FILES_PEOPLE_WRITE: dict[str, list[type[Shape]]] = {
+    "docs/definitions.md": [Funnel, Conversion, Stage, Outcome, Policies],
+    "docs/configuration.md": [Application, Topics, Identity, Namespace, Source, Limits],
+}
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
+
+
+def blocks(document: Path, *languages: str) -> list[str]:
+    """The code blocks of a document; of these languages where any is named."""
+    return [body for written, body in BLOCK.findall(TEXTS[document]) if written in languages or not languages]
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub gives a document's headings, and those that it sets itself."""
+    headings = re.findall(r"^#+ (.+)$", PROSE[document], re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', PROSE[document]))
+
+
+@each_document
+def test_every_link_leads_somewhere(document: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", PROSE[document]):
+        path, _, anchor = target.partition("#")
+        file = (document.parent / path).resolve() if path else document
+        known = not anchor or (file in TEXTS and anchor in anchors(file))
+        if "://" not in target and not (file.exists() and known):
+            broken.append(target)
+    assert broken == []
+
+
+@each_document
+def test_no_document_names_a_machine_or_a_place_to_fetch_from(document: Path) -> None:
+    assert re.findall(f"{MACHINE}|{PACKAGE_HOST}", TEXTS[document], re.IGNORECASE) == []
+
+
+def test_the_map_names_every_module_and_no_other() -> None:
+    """A newcomer finds each file in ARCHITECTURE.md, in the list below the heading of its folder."""
+    sections = re.findall(r"^### `([\w/]+)/`\n(.*?)(?=^##)", TEXTS[ROOT / "ARCHITECTURE.md"], re.MULTILINE | re.DOTALL)
+    lines = [(folder, line) for folder, body in sections for line in body.splitlines() if line.startswith("- ")]
+    named = {f"{folder}/{file}" for folder, line in lines for file in re.findall(r"`(\w+\.py)`", line)}
+    there = {file for package in ("processors", "schemas") for file in (ROOT / package).rglob("*.py")}
+    modules = {file.relative_to(ROOT).as_posix() for file in there}
+    assert named == {module for module in modules if not module.endswith("/__init__.py") or module in named}
+
+
+def commands() -> Iterator[str]:
+    """Every command by the words that call it."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    for name, command in group.commands.items():
+        yield from (f"{name} {inner}" for inner in command.commands) if isinstance(command, TyperGroup) else [name]
+
+
+def test_every_command_is_in_the_documents() -> None:
+    written = "\n".join(TEXTS.values())
+    assert [command for command in commands() if f"funnelstream {command}" not in written] == []
+
+
+@each_document
+def test_printed_commands_can_be_called(document: Path) -> None:
+    """Every `funnelstream ...` line of a block names a command that exists with options that it has."""
+    for line in re.findall(r"^(?:\$ )?funnelstream (.+)$", "\n".join(blocks(document)), re.MULTILINE):
+        asked = CliRunner().invoke(app, [*shlex.split(line, comments=True), "--help"])
+        assert asked.exit_code == 0, f"funnelstream {line}\n{asked.output}"
+
+
+def test_the_example_of_the_readme_is_ready_to_run(tmp_path: Path) -> None:
+    """Configuration and funnel as printed have no mistake, and use nothing that is not built."""
+    configuration, funnel = blocks(ROOT / "README.md", "yaml")
+    (tmp_path / "funnels").mkdir()
+    (tmp_path / "funnels" / "example.yml").write_text(funnel)
+    (tmp_path / "funnelstream.yml").write_text(configuration)
+    application, problems = load_application(tmp_path / "funnelstream.yml", {})
+    assert application is not None, problems
+    definitions, found = load_definitions([Path(application.definitions)], application)
+    assert [*found, *unbuilt(definitions, application)] == []
+
+
+@each_document
+def test_printed_python_is_python(document: Path) -> None:
+    for body in blocks(document, "python"):
+        compile(body, str(document), "exec")
+
+
+def test_every_metric_has_its_line() -> None:
+    """docs/operations.md repeats each metric's own documentation."""
+    row = r"^\| `(funnelstream_worker_\w+?)(?:_total|_info)?` \| \w+ \| [^|]*\| (.+) \|$"
+    rows = re.findall(row, TEXTS[ROOT / "docs/operations.md"], re.MULTILINE)
+    assert dict(rows) == {family.name: family.documentation for family in Metrics().registry.collect()}
+
+
+def test_every_reason_of_a_dead_letter_is_explained() -> None:
+    files = [file for folder in ("sources", "topology") for file in (ROOT / "processors" / folder).glob("*.py")]
+    given = r'(?:Undecodable|_headers|_publish)\((?:[\w\s,.\[\]:]*?)"([a-z_0-9]+)"'
+    reasons = {reason for file in files for reason in re.findall(given, file.read_text())}
+    table = TEXTS[ROOT / "docs/consuming.md"].partition("| reason | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
+    explained = {reason for row in table.splitlines() for reason in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert {"too_large", "conflicting_duplicate", "not_json"} <= reasons, "the pattern above no longer finds them"
+    assert explained == reasons
+
+
+@pytest.mark.parametrize("document", FILES_PEOPLE_WRITE)
+def test_every_key_is_explained(document: str) -> None:
+    """Each key of the files that people write stands in its document, as code."""
+    keys = {
+        field.serialization_alias or name for model in FILES_PEOPLE_WRITE[document] for name, field in model.model_fields.items()
+    }
+    code = " ".join(re.findall(r"`([^`]+)`", PROSE[ROOT / document]))
+    assert sorted(key for key in keys if not re.search(rf"\b{key}\b", code)) == []
