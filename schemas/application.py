@@ -210,7 +210,7 @@ class Limits(Shape):
     nesting: Number = Field(default=64, ge=1, le=1000)
     future: Duration = DAY
     past: Instant = parse_instant("1990-01-01")
-    label_values: Number = Field(default=200, ge=1)
+    label_values: Number | None = Field(default=None, ge=1, description="Values of a metric label; the rest is `other`.")
     batch_records: Number = Field(default=10_000, ge=1)
     batch_bytes: Size = 8 << 20
     batch_time: Duration = 100 * MILLISECOND

@@ -12,14 +12,14 @@ import typer
 from rich.console import Console
 
 from processors.cli.tables import Row, funnel_table, rows_of
-from processors.engine.stop import INPUT, Stop
+from processors.engine.stop import ENVIRONMENT, Stop
 from processors.metrics.census import Census, FunnelOutline
 
 Format = Literal["table", "json", "csv"]
 
 
 def report(
-    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="What `replay` wrote.")] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="What `replay` wrote.")] = None,
     config: Annotated[Path | None, typer.Option(help="Read the published topics of this application instead.")] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = "table",
 ) -> None:
@@ -50,7 +50,7 @@ def _of_folder(folder: Path) -> list[Census]:
         feed(censuses, "leads", _lines(folder / "leads.ndjson"))
     except OSError as error:
         raise Stop(
-            INPUT, f"{folder} is no folder that replay wrote: {error.filename} cannot be read ({error.strerror})."
+            ENVIRONMENT, f"{folder} is no folder that replay wrote: {error.filename} cannot be read ({error.strerror})."
         ) from error
     return censuses
 

@@ -13,6 +13,8 @@ from processors.cli.loading import Loaded, load
 from processors.engine.process import run_process
 from processors.engine.settings import EngineSettings, Limits, TopicNames
 from processors.engine.worker import Worker
+from processors.topology.deadletters import REASONS
+from processors.topology.ingest import DROPPED
 from processors.topology.topology import Topology
 from schemas.instants import SECOND
 
@@ -69,7 +71,8 @@ def label_sets(loaded: Loaded) -> dict[str, Sequence[tuple[str, ...]]]:
         "transitions": [(funnel.funnel, "announce", kind) for funnel in loaded.funnels for kind in kinds],
         "refolds": [(funnel.funnel,) for funnel in loaded.funnels],
         "too_late": [(funnel.funnel,) for funnel in loaded.funnels],
-        "dead_letters": [(name, reason) for name in loaded.application.sources for reason in ("not_json", "no_identifier")],
+        "dead_letters": [(name, reason) for name in loaded.application.sources for reason in REASONS],
+        "dropped": [(name, reason) for name in loaded.application.sources for reason in DROPPED],
     }
 
 

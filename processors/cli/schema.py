@@ -15,7 +15,7 @@ PUBLISHED = Path("schemas/published")
 
 
 def schema(
-    name: Annotated[str | None, typer.Argument(help="Print only this one.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print only this one.")] = None,
     write: Annotated[bool, typer.Option("--write", help=f"Write them to {PUBLISHED}/.")] = False,
     check: Annotated[bool, typer.Option("--check", help=f"Fail if {PUBLISHED}/ differs from the models.")] = False,
 ) -> None:

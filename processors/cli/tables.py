@@ -72,7 +72,9 @@ def funnel_table(census: Census) -> Table:
             name, style = (row.name, None) if row.kind == "stage" else (f"→ {row.name}", "green")
             table.add_row(name, str(row.reached), str(row.touched), str(row.now), share, bar, style=style)
     conversions = [
-        f"conversion {row.name}: {row.counted} counted, {row.repeats} repeats" for row in rows if row.kind == "conversion"
+        f"conversion {row.name}: {row.counted} counted" + (f", repeats: {row.repeats}" if row.repeats else "")
+        for row in rows
+        if row.kind == "conversion"
     ]
     table.caption = "\n".join(conversions) or None
     return table

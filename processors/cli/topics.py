@@ -42,7 +42,8 @@ def create(
     if differing:
         raise Stop(
             ENVIRONMENT,
-            f"{', '.join(differing)} exist but differ from what is wanted: change them with your Kafka tools, or name others.",
+            f"{', '.join(differing)} exist but differ from what is wanted: write in `topics` what is there, or change "
+            "them with your Kafka tools; never the partitions of facts or changelog once they hold records (ER-3).",
         )
 
 

@@ -48,7 +48,7 @@ def _values(path: Path, name: str, given: Mapping[str, Any]) -> Iterator[Mistake
     for written, value in mapping_in(given, "values").items():
         try:
             typed(value, kind)
-        except KeyError:
+        except (KeyError, TypeError):
             return  # no such type: reported where the model refuses it
         except (ValueError, OverflowError):
             yield Mistake(

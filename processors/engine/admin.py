@@ -1,6 +1,7 @@
 """The names of confluent-kafka's admin client that the engine uses, in one place: its stubs do not say that they are exported."""
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
+    AclOperation,
     AdminClient,
     ConfigResource,
     NewTopic,
@@ -9,4 +10,4 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at
     TopicMetadata,
 )
 
-__all__ = ["AdminClient", "ConfigResource", "NewTopic", "OffsetSpec", "ResourceType", "TopicMetadata"]
+__all__ = ["AclOperation", "AdminClient", "ConfigResource", "NewTopic", "OffsetSpec", "ResourceType", "TopicMetadata"]

@@ -25,7 +25,12 @@ _QUIET = 30.0
 class BrokerErrors:
     """The `error_cb` of all clients of a worker."""
 
-    def __init__(self) -> None:
+    def __init__(self, application: str, transactional_id: str) -> None:
+        """Begin with nothing said; the names are those a missing permission can be about."""
+        self._names = {
+            KafkaError.GROUP_AUTHORIZATION_FAILED: application,
+            KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: transactional_id,
+        }
         self._last: KafkaError | None = None
         self._deadly: KafkaError | None = None
         self._logged_at: dict[int, float] = {}
@@ -49,7 +54,11 @@ class BrokerErrors:
     def raise_deadly(self) -> None:
         """Raise `Stop` when a client reported an error that nobody survives."""
         if self._deadly is not None:
-            raise ending(self._deadly, "a Kafka client")
+            raise self.ending(self._deadly, "a Kafka client")
+
+    def ending(self, error: KafkaError, call: str, topic: str = "") -> Stop:
+        """The end of the worker for an error of `call`, naming what a permission is missing for."""
+        return ending(error, call, self._names.get(error.code(), topic))
 
     def refused(self) -> bool:
         """Whether the brokers were reached and refuse us: waiting will not help."""

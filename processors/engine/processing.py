@@ -17,7 +17,7 @@ from processors.engine.lanes import Lane
 from processors.engine.parts import Parts
 from processors.engine.stop import BUG, ENVIRONMENT, Stop
 from processors.engine.transaction import TooLarge
-from processors.engine.triage import MustAbort, Verdict, ending, triage
+from processors.engine.triage import MustAbort, Verdict, triage
 from processors.sources.statement import SourceRecord
 from processors.state.rows import RESERVED, Damaged
 from processors.topology.effects import Count, Effects, FactsRecord, Publish
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _DEAD_LETTER_KEPT = 64 << 10
 """Bytes that are kept of a dead letter too large for Kafka."""
+_GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.TOPIC_EXCEPTION)
 
 
 class Processing:
@@ -46,11 +47,13 @@ class Processing:
         self._advance = topology.advance
         self._definitions = parts.definitions
         self._partitions = parts.partitions
+        self._errors = parts.errors
         self._transaction = parts.transaction
         self._produce = parts.transaction.produce
         self._lanes = parts.lanes
         self._names = topics.published()
         self._changelog = topics.changelog
+        self._facts: list[Publish] = []
         self._snapshots: dict[bytes, Publish] = {}
         self.touched: list[Lane] = []
         self.counts: defaultdict[Count, int] = defaultdict(int)
@@ -69,7 +72,7 @@ class Processing:
         try:
             for message in messages:
                 if (error := message.error()) is not None:
-                    _meet(error, message.topic())
+                    self._meet(error, message.topic() or "")
                     continue
                 lane = lanes.get((message.topic(), message.partition()))  # type: ignore[arg-type]  # a record has a place
                 if lane is None:
@@ -85,7 +88,10 @@ class Processing:
             raise
 
     def complete(self) -> None:
-        """Publish what collapses: the last snapshot of every lead, the last value of every row; then the marks."""
+        """Publish what waits for the end: facts by event time, the last snapshot of a lead, the last value of a row, the marks."""
+        self._facts.sort(key=_event_time)
+        for fact in self._facts:
+            self._publish(fact)
         for snapshot in self._snapshots.values():
             self._publish(snapshot)
         for lane in self.touched:
@@ -95,6 +101,7 @@ class Processing:
     def forget(self) -> None:
         """Begin the next transaction's worth with nothing."""
         self.touched = []
+        self._facts = []
         self._snapshots = {}
         self.counts = defaultdict(int)
         self.records = 0
@@ -136,7 +143,10 @@ class Processing:
 
     def _perform(self, lane: Lane, effects: Effects) -> None:
         for record in effects.published:
-            self._publish(record)
+            if record.event_time is None:
+                self._publish(record)
+            else:
+                self._facts.append(record)
         if effects.rows:
             if lane.overlay is None:
                 raise Stop(BUG, f"ingest returned rows for a record of {lane.topic}: only advance has state")
@@ -148,7 +158,7 @@ class Processing:
             counts[count] += 1
 
     def _publish(self, record: Publish) -> None:
-        role, key, value, headers = record
+        role, key, value, headers, _ = record
         self.size += len(value) if value is not None else 0
         try:
             self._produce(self._names[role], value, key, headers)
@@ -177,19 +187,18 @@ class Processing:
         except TooLarge as refused:
             raise _too_large(topic, key, value) from refused
 
+    def _meet(self, error: KafkaError, topic: str) -> None:
+        """An error in the place of a record."""
+        if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
+            raise self._errors.ending(error, "reading", topic)
+        if error.code() in _GONE:
+            raise Stop(ENVIRONMENT, f"topic {topic} is gone ({error.str()}): create it again, then start")
+        log.warning("reading %s: %s (%s); going on", topic, error.str(), error.name())
+
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         """Served within the commit. A failed delivery needs nothing here: the commit fails with it (ER-11)."""
         if error is None:
             self.positions[message.partition()] = message.offset() + 1  # type: ignore[index, operator]
-
-
-def _meet(error: KafkaError, topic: str | None) -> None:
-    """An error in the place of a record."""
-    if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
-        raise ending(error, "reading", topic or "")
-    if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.TOPIC_EXCEPTION):
-        raise Stop(ENVIRONMENT, f"topic {topic} is gone ({error.str()}): create it again, then start")
-    log.warning("reading %s: %s (%s); going on", topic, error.str(), error.name())
 
 
 def _too_large(topic: str, key: bytes | None, value: bytes | None) -> Stop:
@@ -199,6 +208,10 @@ def _too_large(topic: str, key: bytes | None, value: bytes | None) -> Stop:
         f"a record of {size} bytes for {topic} (key {key!r}) is over message.max.bytes: raise message.max.bytes under kafka and "
         "max.message.bytes of the topic, then start again (ER-11)",
     )
+
+
+def _event_time(fact: Publish) -> int:
+    return fact.event_time or 0
 
 
 def _shortened(value: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:

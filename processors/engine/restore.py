@@ -17,7 +17,7 @@ from processors.engine.offsets import Bounds, BoundsQuestion
 from processors.engine.parts import Parts
 from processors.engine.progress import Progress, no_progress
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.engine.triage import Verdict, ending, error_of, triage
+from processors.engine.triage import Verdict, error_of, triage
 from processors.state.rows import Position
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Restorer:
         settings = parts.settings
         self._consumer = parts.consumer
         self._admin = parts.admin
+        self._errors = parts.errors
         self._reader_settings = parts.clients.reader() | parts.errors.options()
         self._facts, self._changelog = settings.topics.facts, settings.topics.changelog
         self._expected = mark.Mark(0, parts.definitions, parts.partitions)
@@ -125,7 +126,7 @@ class Restorer:
         except KafkaException as raised:
             error = error_of(raised)
             if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
-                raise ending(error, "committed", self._facts) from raised
+                raise self._errors.ending(error, "committed", self._facts) from raised
             return
         for answer in found:
             if answer.error is None:
@@ -212,7 +213,7 @@ class Restorer:
                 "state is lost; else start again (ER-24)",
             )
         if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
-            raise ending(error, "reading the changelog", self._changelog)
+            raise self._errors.ending(error, "reading the changelog", self._changelog)
         log.debug("reading the changelog: %s", error.str())
 
     def _finish(self, restoring: _Partition) -> None:

@@ -129,6 +129,7 @@ class Clients:
     """The configurations of the worker's clients.
 
     Attributes:
+        transactional_id: Of application and instance (ER-1).
         consumer_protocol: The group runs by KIP-848: rebalances are incremental, membership is dynamic (ER-2).
         max_poll_interval: Seconds after which a consumer that does not poll has left its group.
         transaction_timeout: Seconds after which the broker aborts an open transaction.
@@ -150,6 +151,7 @@ class Clients:
         ]
         if faults:
             raise Stop(INPUT, "settings refused:\n" + "\n".join(f"  {fault}" for fault in faults))
+        self.transactional_id = f"{settings.application}:{settings.instance}"  # no name may contain a colon
         self.max_poll_interval = milliseconds(self._given, "max.poll.interval.ms", 300_000) / 1000
         self.transaction_timeout = milliseconds(self._given, "transaction.timeout.ms", 30_000) / 1000
 
@@ -177,7 +179,7 @@ class Clients:
     def producer(self) -> dict[str, Any]:
         """The one transactional producer (ER-6)."""
         ours = {
-            "transactional.id": f"{self._settings.application}:{self._settings.instance}",
+            "transactional.id": self.transactional_id,
             "transaction.timeout.ms": "30000",
             "retry.backoff.ms": "5",  # ER-10
             "partitioner": "murmur2_random",

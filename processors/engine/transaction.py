@@ -6,13 +6,15 @@ three: the call has worked, the transaction must be aborted (`MustAbort`), or th
 
 import struct
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from itertools import count
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from processors.engine.broker_errors import BrokerErrors
 from processors.engine.stop import AGAIN, Stop
-from processors.engine.triage import MustAbort, Verdict, ending, error_of, triage
+from processors.engine.triage import MustAbort, Verdict, error_of, triage
 from processors.engine.watchdog import Watchdog
 
 _SLICE = 2.0
@@ -81,7 +83,7 @@ class Transaction:
             self._producer.poll(0)
             self._errors.raise_deadly()
             if triage(error) is not Verdict.AGAIN:
-                raise ending(error, "init_transactions")
+                raise self._errors.ending(error, "init_transactions")
             if self._errors.refused() or time.monotonic() > deadline:
                 raise self._errors.unreachable(brokers)
 
@@ -90,7 +92,7 @@ class Transaction:
         try:
             self._producer.begin_transaction()
         except KafkaException as raised:
-            raise ending(error_of(raised), "begin_transaction") from raised
+            raise self._errors.ending(error_of(raised), "begin_transaction") from raised
         self.is_open = True
 
     def produce(
@@ -186,12 +188,17 @@ class Transaction:
 
     def close(self) -> None:
         """Close the producer; an open transaction is aborted."""
-        self._producer.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it could not abort: the next start does (ER-23)
+            self._producer.close()
 
     def _bounded(self, name: str, call: Callable[[], object], within: float, exhausted: Exception) -> None:
-        """Make a call, the very same one again while its error is retriable, at most `within` seconds."""
+        """Make a call, the very same one again while its error is retriable, for `within` seconds.
+
+        A process that was paused as a whole makes its calls all the same: the first after it may be told how it ended (ER-27).
+        """
         deadline = time.monotonic() + within
-        while True:
+        for calls in count(1):
             try:
                 with self._watchdog.limit(name, _CALL + _HANG):
                     call()
@@ -202,8 +209,8 @@ class Transaction:
             if verdict is Verdict.ABORT:
                 raise MustAbort(name, f"{name}: {error.str()} ({error.name()})")
             if verdict is not Verdict.AGAIN:
-                raise ending(error, name)
-            if time.monotonic() > deadline:
+                raise self._errors.ending(error, name)
+            if time.monotonic() > deadline and calls * _CALL >= within:
                 raise exhausted
             self._producer.poll(_PAUSE)
 

@@ -8,6 +8,8 @@ Nothing but the loop's thread touches consumer, producer or store (ER-29).
 import logging
 import os
 import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
@@ -37,6 +39,8 @@ __all__ = ["EngineSettings", "Limits", "Stop", "TopicNames", "Worker"]
 
 log = logging.getLogger(__name__)
 
+C = TypeVar("C")
+
 _LEAVES_WITHIN = 8.0
 """Seconds."""
 
@@ -65,7 +69,7 @@ class Worker:
         self._topology = topology
         self._check_configs = check_configs
         self._clients = Clients(settings)
-        self._errors = BrokerErrors()
+        self._errors = BrokerErrors(settings.application, self._clients.transactional_id)
         self._watchdog = Watchdog()
         self._stopping = threading.Event()
         self._lanes: dict[Place, Lane] = {}
@@ -83,7 +87,7 @@ class Worker:
             Stop: The worker ended for another reason.
         """
         if not client_log.isEnabledFor(logging.DEBUG):
-            client_log.setLevel(logging.CRITICAL)  # what matters comes through error_cb
+            client_log.setLevel(logging.CRITICAL + 1)  # what matters comes through error_cb
         server = HealthServer(self._settings.listen, self.health, self.metrics.registry) if self._settings.listen else None
         if server is not None:
             log.info("probes and metrics at http://%s:%d", *server.address)
@@ -91,7 +95,7 @@ class Worker:
         try:
             self._connect_and_work()
         except KafkaException as raised:
-            raise Stop(INPUT, f"kafka settings: {error_of(raised).str()}") from raised
+            raise self._errors.ending(error_of(raised), "a Kafka call") from raised
         finally:
             self.health.ready = False
             self._watchdog.stop()
@@ -101,12 +105,12 @@ class Worker:
     def _connect_and_work(self) -> None:
         """Check, then fence a predecessor (ER-23), then join: in the order in which a mistake does the least harm."""
         settings, options = self._settings, self._errors.options()
-        admin = AdminClient(self._clients.admin() | options)
+        admin = _made(AdminClient, self._clients.admin() | options)
         there = preflight.reach_brokers(admin, self._errors, settings, self.health.beat)
         partitions = preflight.check_topics(admin, settings, there, configs=self._check_configs)
         topics = [*settings.source_topics, settings.topics.facts]
         self.metrics.initialise(self._topology.definitions_digest, settings.source_topics, topics, settings.label_sets)
-        producer = Producer(self._clients.producer() | options)
+        producer = _made(Producer, self._clients.producer() | options)
         transaction = Transaction(producer, self._watchdog, self._errors, self._clients.transaction_timeout)
         transaction.initialise(settings.connect_within, settings.kafka.get("bootstrap.servers"), self.health.beat)
         self._work(
@@ -116,7 +120,7 @@ class Worker:
                 self._topology.definitions_digest,
                 partitions,
                 admin,
-                Consumer(self._clients.consumer() | options | {"stats_cb": Lag(self.metrics, self._lanes)}),
+                _made(Consumer, self._clients.consumer() | options | {"stats_cb": Lag(self.metrics, self._lanes)}),
                 transaction,
                 Storehouse(settings, partitions),
                 self._lanes,
@@ -157,6 +161,14 @@ class Worker:
         parts.storehouse.close()
         hung.cancel()
         log.info("left the group %s", self._settings.application)
+
+
+def _made(kind: Callable[[dict[str, Any]], C], settings: dict[str, Any]) -> C:
+    """A client; librdkafka names a setting that it does not know, or whose value it does not take."""
+    try:
+        return kind(settings)
+    except KafkaException as raised:
+        raise Stop(INPUT, f"kafka settings: {error_of(raised).str()}") from raised
 
 
 def _give_up(failure: Stop | None) -> None:

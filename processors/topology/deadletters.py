@@ -10,6 +10,23 @@ from processors.topology.effects import Effects, Headers, Publish
 from schemas.facts import Fact
 from schemas.instants import format_instant
 
+REASONS = (
+    "empty",
+    "not_utf8",
+    "not_json",
+    "too_deep",
+    "too_large",
+    "wrong_shape",
+    "wrong_time",
+    "future_time",
+    "past_time",
+    "no_identifier",
+    "unlisted_value",
+    "erasure_not_built",
+    "conflicting_duplicate",
+)
+"""Every reason a record is set aside for, so that their counters exist at zero."""
+
 KEPT_OF_OVERSIZED = 64 * 1024
 """Bytes kept of a record over `limits.record_bytes`."""
 

@@ -15,12 +15,23 @@ Headers = list[tuple[str, bytes]]
 
 
 class Publish(NamedTuple):
-    """A record to publish. `value` None is a tombstone."""
+    """A record to publish.
+
+    Attributes:
+        topic: Its role.
+        key: Of the record.
+        value: Of the record; None is a tombstone.
+        headers: Of the record.
+        event_time: Of a fact out of `ingest`, in microseconds. An engine sends such facts of one transaction on in this
+            order: several
+            source partitions read in turn would else make each other's facts late, and a late fact costs a refold.
+    """
 
     topic: Topic
     key: bytes | None
     value: bytes | None
     headers: Headers
+    event_time: int | None = None
 
 
 class Count(NamedTuple):

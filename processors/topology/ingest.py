@@ -27,6 +27,19 @@ NOT_BUILT = {
 }
 """Kinds of statement that no rule can use before identities are linked; counted drops."""
 
+DROPPED = (
+    "unmatched",
+    "unused",
+    "visitor_unused",
+    "deal_unused",
+    "account_unused",
+    "self_link",
+    "unsupported_type",
+    "unmapped_object",
+    *NOT_BUILT.values(),
+)
+"""Every reason a statement is dropped for, so that their counters exist at zero."""
+
 
 class Ingest:
     """Turns source records into effects; see the module."""
@@ -98,7 +111,7 @@ class Ingest:
             change_source=statement.change_source,
             provenance=statement.provenance,
         )
-        effects.published.append(Publish("facts", entity.text.encode(), encode_fact(fact), []))
+        effects.published.append(Publish("facts", entity.text.encode(), encode_fact(fact), [], occurred_at))
         effects.count("facts", plan.name, statement.kind)
 
     def _values(self, effects: Effects, plan: SourcePlan, statement: Statement) -> dict[str, Value] | None:
@@ -159,7 +172,7 @@ def _listed(given: FieldSource, field: str, name: str, sent: Any) -> Any:
     """The value that the field's `values` give for what was sent; what was sent where there are none."""
     if given.values is None or sent in (None, ""):
         return sent
-    mapped = given.values.get(str(sent))
+    mapped = given.values.get(str(sent).lower() if isinstance(sent, bool) else str(sent))  # JSON's true is listed as "true"
     if mapped is not None:
         return mapped
     if given.unlisted == "dead_letter":

@@ -1,6 +1,6 @@
 """What a single test broker is told, in Kafka's own names; shared by the container and the JVM so that both behave alike.
 
-One node cannot replicate, so the internal topics must not ask for it: without that, transactions hang. The short cleaner
+One node cannot replicate, so the internal topics must not ask for it: without that, transactions hang. The short
 delays let a test see compaction within seconds.
 """
 

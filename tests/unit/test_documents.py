@@ -11,10 +11,11 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from processors.cli.main import app
+from processors.configuration import unbuilt as refused
 from processors.configuration.application import load_application
 from processors.configuration.definitions import load_definitions
-from processors.configuration.unbuilt import unbuilt
 from processors.engine.metrics import Metrics
+from processors.topology.deadletters import REASONS
 from schemas.application import Application, Identity, Limits, Namespace, Source, Topics
 from schemas.definitions import Conversion, Funnel, Outcome, Policies, Stage
 from schemas.shape import Shape
@@ -75,6 +76,17 @@ def test_the_map_names_every_module_and_no_other() -> None:
     assert named == {module for module in modules if not module.endswith("/__init__.py") or module in named}
 
 
+def test_the_architecture_speaks_of_code_that_is_there() -> None:
+    """The path of a record and the life of a transaction name functions, as `Loop._fill` or `mark.check`."""
+    files = [file for package in ("processors", "schemas") for file in (ROOT / package).rglob("*.py")]
+    there = {name for file in files for name in re.findall(r"\b(?:def|class) (\w+)", file.read_text())}
+    spoken = re.findall(r"`(\w+)\.(\w+)`", TEXTS[ROOT / "ARCHITECTURE.md"])
+    named = {(owner, name) for owner, name in spoken if name not in ("py", "yml", "toml")}
+    owners = there | {file.stem for file in files}
+    assert len(named) > 10
+    assert {f"{owner}.{name}" for owner, name in named if owner not in owners or name not in there} == set()
+
+
 def commands() -> Iterator[str]:
     """Every command by the words that call it."""
     group = get_command(app)
@@ -105,7 +117,15 @@ def test_the_example_of_the_readme_is_ready_to_run(tmp_path: Path) -> None:
     application, problems = load_application(tmp_path / "funnelstream.yml", {})
     assert application is not None, problems
     definitions, found = load_definitions([Path(application.definitions)], application)
-    assert [*found, *unbuilt(definitions, application)] == []
+    assert [*found, *refused.unbuilt(definitions, application)] == []
+
+
+def test_what_is_refused_is_named_in_the_readme() -> None:
+    """A release that builds something deletes its line there as well."""
+    section = TEXTS[ROOT / "README.md"].partition("## What is not there yet")[2].partition("\n## ")[0]
+    names = " ".join(part.name for part in (*refused._IN_DEFINITIONS, *refused._IN_APPLICATION))
+    telling = set(re.findall(r"[a-z_]{3,}", names)) - {"the", "that", "this", "reads", "further", "grains", "conversion"}
+    assert sorted(word for word in telling if word not in section) == []
 
 
 @each_document
@@ -128,7 +148,7 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
     table = TEXTS[ROOT / "docs/consuming.md"].partition("| reason | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
     explained = {reason for row in table.splitlines() for reason in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert {"too_large", "conflicting_duplicate", "not_json"} <= reasons, "the pattern above no longer finds them"
-    assert explained == reasons
+    assert explained == reasons == set(REASONS)
 
 
 @pytest.mark.parametrize("document", FILES_PEOPLE_WRITE)

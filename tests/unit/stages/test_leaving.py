@@ -63,6 +63,8 @@ def test_reenter_leaves_an_outcome_that_is_still_true() -> None:
     assert path(REENTER, *won)[2:] == ["2 reopen won>lead#1", "3 advance lead>talk#2 skipped fit"]
     anew = [fact(4, status="open"), fact(5, status="customer")]
     assert path(REENTER, *won, *anew)[4:] == ["5 outcome talk>won#2"]
+    assert path(REENTER, *won, fact(4, status="open"), fact(4, "Churned"))[4:] == ["4 outcome talk>lost#1"]
+    assert path(REENTER, *won, fact(4, "delete"), fact(5, "restore"))[-1] == "5 advance lead>talk#3 skipped fit"
 
 
 DETOURS = """
@@ -161,7 +163,10 @@ def test_rule_16_a_deletion_withdraws_and_a_restore_reverses_it(said: str, moves
 
 
 def test_rule_16_a_deletion_out_of_a_detour() -> None:
-    assert path(DETOURS, *AT_B, fact(2, "delete"))[-1] == "2 withdraw parked>-"
+    """Restored it stands in the detour again, but no stage was left for it."""
+    restored = [*AT_B, fact(2, "delete"), fact(3, "restore")]
+    assert path(DETOURS, *restored)[3:] == ["2 withdraw parked>-", "3 detour ->parked#2"]
+    assert path(DETOURS, *restored, fact(4, status=""))[5:] == ["4 return parked>-", "4 advance ->a#2", "4 advance a>b#2"]
 
 
 def test_a_deleted_record_enters_nothing() -> None:

@@ -165,8 +165,18 @@ def test_the_cause_is_the_lowest_fact_of_its_instant_that_the_rule_read(
 
 
 def test_the_cause_of_a_withdrawal_is_the_deletion() -> None:
-    withdrawn = live(STEPS, *steps("a"), fact(1, "delete", id="gone")).moves[-1]
+    gone = [fact(1, id="0", need=True), fact(1, "delete", id="gone")]
+    withdrawn = live(STEPS.replace("lead.step: b", "lead.need: true"), *steps("a"), *gone).moves[-1]
     assert (withdrawn.facts, withdrawn.read) == ((fact_key("web", "gone"),), {"lead.step": "a", "record": "delete"})
+
+
+def test_where_the_rule_read_no_fact_of_the_instant_the_lowest_is_the_cause() -> None:
+    """What held during a detour is entered when the detour ends: neither fact of that instant says so."""
+    detour = STEPS.replace("lead.step: a", "lead.step: [a, b]") + "detours: [{name: parked, while: {lead.status: parked}}]"
+    ends = [fact(3, id="2", source="crm", status=""), fact(3, id="1", status="")]
+    returned, advanced = live(detour, fact(0, step="a"), fact(1, status="parked"), fact(2, step="b"), *ends).moves[-2:]
+    assert returned.facts == (fact_key("web", "1"), fact_key("crm", "2"))
+    assert (line(advanced), advanced.facts) == ("3 advance a>b#1", (fact_key("web", "1"),))
 
 
 def test_evidence_names_only_fields_that_the_subject_has() -> None:

@@ -60,6 +60,7 @@ def test_path(rule: str, funnel: str, said: str, moves: str) -> None:
 
 def test_rule_6_and_11_furthest_stays_and_no_outcome_is_further_along() -> None:
     """The furthest stage is kept through a way back and an outcome."""
+    assert live(STEPS, *steps("a lost")).state.furthest == 0
     state = live(STEPS, *steps("a c a won b lost")).state
     assert (state.furthest, state.position and state.position.name) == (2, "lost")
     assert state.visits["a"] == Visits(2, START, START + 2 * HOUR)
@@ -97,6 +98,7 @@ def _at(hours: float) -> int:
             "3 advance ->a#1; 3 advance a>b#1",
         ),
         ("of two stages at once", [fact(5, step="b", begun_at=_at(3))], "3 advance ->a#1; 3 advance a>b#1"),
+        ("of a detour", [fact(5, step="a"), fact(9, step="parked", begun_at=_at(7))], "5 advance ->a#1; 7 detour a>parked#1"),
         (
             "of an outcome",
             [fact(5, step="a"), fact(9, step="won", closed_at=_at(7))],
@@ -143,6 +145,7 @@ def test_resets_drops_the_latches_of_later_stages_only() -> None:
 
 
 def test_recycled_latches_count_from_their_new_first_time() -> None:
-    """A latch is (first, last); a reset forgets the first."""
-    lived = live(LATCHED, fact(0, "Signup"), fact(1, "Signup"), fact(2, "Recycle"), fact(3, "Signup"), fact(4, "Signup"))
-    assert lived.state.latches == {"recycled": (_at(2), _at(2)), "known": (_at(3), _at(4))}
+    """A latch is (first, last); a reset forgets the first, of later stages only."""
+    signed = [fact(0, "Signup"), fact(1, "Signup")]
+    lived = live(LATCHED, *signed, fact(1, "Recycle"), fact(2, "Recycle"), fact(3, "Signup"), fact(4, "Signup"))
+    assert lived.state.latches == {"recycled": (_at(1), _at(2)), "known": (_at(3), _at(4))}

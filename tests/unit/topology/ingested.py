@@ -50,7 +50,7 @@ SOURCES: dict[str, Any] = {
         "identifiers": {"contact.objectId": "contact", "deal.objectId": "deal"},
         "fields": {
             "lead.need": {"from": "need", "type": "bool"},
-            "lead.status": {"from": "status", "values": {"1": "open", "2": "hot", "3": "cold"}, "unlisted": "dead_letter"},
+            "lead.status": {"from": "status", "values": {"1": "open", "2": "hot", "true": "cold"}, "unlisted": "dead_letter"},
             "lead.score": {"from": "score", "type": "number"},
         },
     },

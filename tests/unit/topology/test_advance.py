@@ -226,6 +226,8 @@ def test_the_snapshot_flags_lapsed_criteria() -> None:
 def test_rule_16_a_deleted_lead_leaves_a_tombstone_until_it_is_restored() -> None:
     took = run(STEPS, *steps("a delete restore"))
     assert [last and last["position"]["entry"] for last in snapshots(took)] == [1, None, 2]
+    took = run(STEPS, *steps("a gone delete"))
+    assert snapshots(took)[-1] is None, "also of one that stood nowhere"
     assert run(STEPS, fact(0, "delete"), fact(1, "restore")).published == [], "who was never published needs no tombstone"
 
 
@@ -241,3 +243,12 @@ def test_live_counters_count_announced_entries() -> None:
     ]
     took = run(SIGNALS, fact(0, "Signup"))
     assert ("conversions", "test", "trial", "counted", "announce") in counts(took)
+
+
+def test_a_notice_and_a_return_are_no_entries() -> None:
+    """Evaluation: a notice is no entry, a return goes on with the entry that was left."""
+    funnel = SIGNALS + "detours: [{name: parked, while: {lead.status: parked}}]"
+    took = run(funnel, fact(0, fit="yes"), fact(1, fit="no"), fact(2, status="parked"), fact(3, status=""))
+    announced = [count.labels[1:] for effects in took.effects for count in effects.counts if count.metric == "entries"]
+    assert announced == [("fit",), ("parked",)]
+    assert operations(took)[-1] == "announce 3 return parked>fit#1"

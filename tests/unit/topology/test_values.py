@@ -11,6 +11,7 @@ from tests.unit.topology.ingested import FUNNEL, SOURCES, build, call, change, c
     ("unlisted", "sent", "value"),
     [
         ("dead_letter", "2", "hot"),
+        ("dead_letter", True, "cold"),
         ("keep", "9", "9"),
         ("missing", "9", None),
         ("dead_letter", "", None),

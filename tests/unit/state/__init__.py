@@ -1,0 +1,1 @@
+"""Stores and overlays, held against a plain dict."""
