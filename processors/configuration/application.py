@@ -7,12 +7,12 @@ from typing import Any
 from pydantic import PrivateAttr
 
 from processors.configuration.interpolation import Interpolation
-from processors.configuration.kafka_settings import check_kafka
 from processors.configuration.problems import Problem, in_order
 from processors.configuration.sentences import validated
 from processors.configuration.wiring import check_wiring
 from processors.configuration.yaml_source import Document, read_document
 from schemas.application import Application, OwnTopics, Topics
+from schemas.kafka_settings import check_kafka
 from schemas.mistakes import Mistake
 
 _SECRETS = (("identity", "hash_key"), ("insights", "token"))

@@ -88,7 +88,7 @@ class Processing:
             raise
 
     def complete(self) -> None:
-        """Publish what waits for the end: facts by event time, the last snapshot of a lead, the last value of a row, the marks."""
+        """Publish what waits for the end: facts by event time, the last snapshot of a lead and value of a row, marks."""
         self._facts.sort(key=_event_time)
         for fact in self._facts:
             self._publish(fact)

@@ -4,14 +4,18 @@ The `kafka` mapping goes to librdkafka verbatim, except for what exactness depen
 configuration that says otherwise is refused by name (ER-1, ER-2, ER-3, ER-5, ER-15, ER-17) instead of being overruled silently.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from processors.engine.refusals import faults_of_kafka, faults_of_names, faults_of_times, milliseconds
 from processors.engine.stop import INPUT, Stop
 from processors.topology.effects import Topic
+from schemas.application import KAFKA_DEFAULTS
+from schemas.kafka_settings import check_kafka
+
+_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")
 
 _CONSUMER_ONLY = (
     "allow.auto.create.topics",
@@ -144,16 +148,17 @@ class Clients:
         self._settings = settings
         self._given = {name: _text(value) for name, value in settings.kafka.items()}
         self.consumer_protocol = self._given.get("group.protocol", "classic") == "consumer"
-        faults = [
-            *faults_of_names(application=settings.application, instance=settings.instance),
-            *faults_of_kafka(self._given),
-            *faults_of_times(self._given, settings.limits.batch_time),
-        ]
+        faults = [*_faults_of_names(application=settings.application, instance=settings.instance)]
+        # A configuration file was checked with line and column before; this is for whoever builds a worker in another way.
+        faults += [fault.sentence for fault in check_kafka(self._given, f"{round(settings.limits.batch_time * 1000)}ms")]
         if faults:
             raise Stop(INPUT, "settings refused:\n" + "\n".join(f"  {fault}" for fault in faults))
         self.transactional_id = f"{settings.application}:{settings.instance}"  # no name may contain a colon
-        self.max_poll_interval = milliseconds(self._given, "max.poll.interval.ms", 300_000) / 1000
-        self.transaction_timeout = milliseconds(self._given, "transaction.timeout.ms", 30_000) / 1000
+        self.max_poll_interval = self._seconds("max.poll.interval.ms")
+        self.transaction_timeout = self._seconds("transaction.timeout.ms")
+
+    def _seconds(self, setting: str) -> float:
+        return int(self._given.get(setting, KAFKA_DEFAULTS[setting])) / 1000
 
     def consumer(self) -> dict[str, Any]:
         """The group member that reads sources and facts."""
@@ -221,3 +226,10 @@ class Clients:
 def _text(value: object) -> str:
     """A value as librdkafka writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _faults_of_names(**names: str) -> Iterator[str]:
+    """Names that brokers do not take for groups and members; they also name folders."""
+    for what, name in names.items():
+        if not _NAME.fullmatch(name):
+            yield f"{what} {name!r}: must be 1 to 200 of A-Z a-z 0-9 . _ -, as brokers want it of groups and members"

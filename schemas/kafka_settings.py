@@ -9,6 +9,8 @@ from schemas.mistakes import Mistake, suggestion
 from schemas.quantities import parse_duration
 
 _ONLY = {
+    "acks": ("all", "less is too little for transactions"),
+    "enable.auto.offset.store": ("false", "offsets would be committed without what was made of the records"),
     "enable.auto.commit": ("false", "offsets are committed with what was made of the records, or records are lost"),
     "enable.idempotence": ("true", "a retry would write a record twice"),
     "isolation.level": ("read_committed", "records of aborted transactions would be counted"),
@@ -21,6 +23,7 @@ _OURS = {
     "group.id": "it is the name of the application",
     "transactional.id": "it is made of application and --instance",
     "group.instance.id": "it is --instance",
+    "enable.partition.eof": "it differs between the consumers of a worker",
 }
 _CLASSIC_ONLY = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type")
 _SHORTEST_SESSION = 30_000
