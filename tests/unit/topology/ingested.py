@@ -42,7 +42,11 @@ SOURCES: dict[str, Any] = {
         "topics": ["web.events"],
         "format": "segment",
         "identifiers": {"userId": "user", "traits.email": "email", "anonymousId": "anonymous", "traits.crm": "contact"},
-        "fields": {"lead.plan": {"from": "traits.plan"}, "lead.score": {"from": "traits.score", "type": "number"}},
+        "fields": {
+            "lead.plan": {"from": "traits.plan"},
+            "lead.score": {"from": "traits.score", "type": "number"},
+            "lead.unread": {"from": "traits.unread"},
+        },
     },
     "crm": {
         "topics": ["crm.changes"],

@@ -86,9 +86,11 @@ def test_rule_3_a_late_first_match_turns_the_counted_one_into_a_repeat() -> None
 
 
 def test_rule_18_one_instant_is_judged_again_as_its_facts_arrive() -> None:
-    """A lower-ordered fact of the last instant takes over the cause; one that the rule does not read changes nothing."""
+    """A lower-ordered fact of the last instant takes over the cause, a higher one joins the evidence, one not read does neither."""
     signup, change = fact(1, "Signup", id="b"), fact(1, fit="yes", id="a")
     assert operations(run(SIGNALS, signup, change))[2:] == ["announce 1 advance known>fit#1"]
+    third = fact(1, "Signup", id="c")
+    assert operations(run(SIGNALS, signup, change, third))[3:] == ["announce 1 trial repeat", "amend 1 advance ->known#1"]
     lower = fact(1, "Signup", id="a")
     assert operations(run(SIGNALS, signup, lower))[2:] == [
         "retract 1 advance ->known#1",
@@ -127,7 +129,7 @@ def test_rule_20_a_duplicate_writes_nothing_and_publishes_nothing() -> None:
 
 
 RIVALS = [
-    moved(fact(1, id="x", step=step), fingerprint=step.encode(), coordinates=Coordinates("web.events", index, 10 + index))
+    moved(fact(1, id="x", step=step), fingerprint=step.encode(), coordinates=Coordinates(f"topic.{step}", index, 10 + index))
     for index, step in enumerate("abc")
 ]
 
@@ -168,6 +170,8 @@ def test_rule_20_the_winner_takes_the_loser_s_place_in_history() -> None:
         "announce 1 advance ->a#1",
         "amend 3 advance a>b#1",
     ]
+    unread = moved(fact(5, id="x", other="-"), fingerprint=b"1")
+    assert operations(run(STEPS, loser, unread))[1:] == ["retract 5 advance ->c#1 skipped a,b !skip"]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +203,17 @@ def test_sequence_counts_over_all_funnels_and_grains_in_the_order_of_their_names
     assert seen == [(number, name, grains[name]) for number, name in enumerate("abcabc", start=1)]
 
 
+def test_a_visitor_moves_in_visitor_funnels_only() -> None:
+    """Design, section 9: for lead-grain funnels a visitor is published once it is identified (scenario q)."""
+    both = program(definition(STEPS, funnel="leads"), definition(STEPS, funnel="people", subject="visitor"))
+    took = run(both, moved(fact(1, step="a"), entity="anonymous:1"), fact(1, step="a"))
+    assert [(body["funnel"], body["subject"]["id"]) for body in took.bodies("transitions")] == [
+        ("people", "anonymous:1"),
+        ("leads", "user:1"),
+        ("people", "user:1"),
+    ]
+
+
 def snapshots(took: History) -> list[dict[str, Any] | None]:
     return [json.loads(record.value) if record.value else None for record in took.published if record.topic == "leads"]
 
@@ -226,8 +241,9 @@ def test_the_snapshot_flags_lapsed_criteria() -> None:
 def test_rule_16_a_deleted_lead_leaves_a_tombstone_until_it_is_restored() -> None:
     took = run(STEPS, *steps("a delete restore"))
     assert [last and last["position"]["entry"] for last in snapshots(took)] == [1, None, 2]
-    took = run(STEPS, *steps("a gone delete"))
-    assert snapshots(took)[-1] is None, "also of one that stood nowhere"
+    nowhere, gone = snapshots(run(STEPS, *steps("a gone delete")))[-2:]
+    assert nowhere
+    assert (nowhere["position"], gone) == (None, None), "who stands nowhere is not gone"
     assert run(STEPS, fact(0, "delete"), fact(1, "restore")).published == [], "who was never published needs no tombstone"
 
 

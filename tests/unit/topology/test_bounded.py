@@ -7,7 +7,8 @@ import pytest
 
 from processors.topology.advance import Advance
 from processors.topology.effects import Effects, FactsRecord
-from schemas.facts import Fact
+from processors.topology.rows import decode_fact, fact_row_key
+from schemas.facts import Fact, entity_key, fact_key
 from tests.unit.stages.notation import STEPS, world
 from tests.worlds import START, History, fact
 
@@ -67,6 +68,14 @@ def test_a_duplicate_reads_its_own_row_and_nothing_more() -> None:
 def test_a_fact_that_no_funnel_reads_is_kept_and_costs_its_own_row() -> None:
     read, effects = step(history(4), fact(3, other="x"))
     assert (read, len(effects.rows)) == (1, 1)
+
+
+def test_a_fact_keeps_one_token_of_each_publication_however_often_it_is_amended() -> None:
+    """Tokens stand in the row of their causing fact; a later revision takes the place of the earlier."""
+    run = history(0).take([fact(9, step="d", id="x"), *(fact(hour, step="abc"[hour % 3]) for hour in (8, 7, 6, 5, 4))])
+    kept = run.store.get(0, fact_row_key(entity_key("user:1"), fact_key("web", "x")))
+    (token,) = decode_fact(kept or b"").publications
+    assert token.revision > 2
 
 
 def test_an_entity_never_sees_the_rows_of_another() -> None:

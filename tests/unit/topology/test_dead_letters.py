@@ -73,6 +73,12 @@ def test_elements_that_only_ingest_refuses_are_kept_with_the_others() -> None:
     assert "element 2: status is '9'" in sentence
 
 
+def test_one_bad_element_beside_good_ones_is_named_by_its_place() -> None:
+    effects = ingest([change("need", "true"), change("status", "9")], source="crm")
+    assert letter(effects)[1]["dead-letter-sentence"].startswith("element 1: ")
+    assert letter(ingest(change("status", "9"), source="crm"))[1]["dead-letter-sentence"].startswith("status is")
+
+
 def test_an_erasure_is_kept_until_it_can_be_done() -> None:
     """Nothing is parsed and silently ignored."""
     effects = ingest(webhook("contact.privacyDeletion"), source="crm")

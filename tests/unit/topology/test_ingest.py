@@ -48,6 +48,15 @@ def test_a_change_becomes_a_fact_of_typed_canonical_values() -> None:
     assert (said.kind, said.entity, said.values, said.change_source) == ("change", "contact:151", {"lead.need": True}, "CRM_UI")
 
 
+def test_the_payload_s_own_order_and_kind_of_record_go_with_the_fact() -> None:
+    """Rule 18: of a clear and a set at one instant the set stands last. Rule 21: a whole object is a snapshot."""
+    orders = [fact(change("need", value), source="crm").source_order for value in ("", "true")]
+    assert orders == sorted(orders)
+    assert orders[0] != orders[1]
+    whole = {"id": "151", "properties": {"need": "true", "email": "-"}, "updatedAt": "2026-01-01T00:00:00Z"}
+    assert fact(whole, source="crm").provenance == "snapshot"
+
+
 def test_facts_are_keyed_by_their_entity() -> None:
     """Source keys are not trustworthy (design, section 3)."""
     (published,) = ingest(demo(userId="ü")).published
@@ -63,7 +72,8 @@ ATTACH = webhook("deal.associationChange", associationType="DEAL_TO_CONTACT", fr
         ("a name that nothing reads", "web", call(event="Other"), "unmatched"),
         ("a name that is read, other values", "web", call(event="Signup", properties={"plan": "x"}), "unmatched"),
         ("a page that nothing reads", "web", call("page", name="home"), "unmatched"),
-        ("a field that nothing reads", "web", identify(colour="red"), "unused"),
+        ("a field that nothing reads", "web", identify(unread="x"), "unused"),
+        ("a field that no source gives", "web", identify(colour="red"), "unused"),
         ("no fields at all", "web", identify(), "unused"),
         ("the field of another object", "crm", change("need", "true", subscriptionType="deal.propertyChange"), "unused"),
         ("a visitor where leads are counted", "web", demo(userId=None, anonymousId="a"), "visitor_unused"),
