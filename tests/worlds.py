@@ -137,9 +137,10 @@ class History:
         last = {body[identity]: body for body in self.bodies(topic)}
         return {key: lasting(body) for key, body in last.items() if body["op"] != "retract"}
 
-    def dead_letters(self) -> set[bytes]:
-        """The values of the dead letters."""
-        return {record.value or b"" for record in self.published if record.topic == "dead_letters"}
+    def dead_letters(self) -> set[tuple[str, str]]:
+        """Id and fingerprint of the facts that lost; which copy of one was at hand depends on arrival."""
+        lost = [json.loads(record.value or b"{}") for record in self.published if record.topic == "dead_letters"]
+        return {(fact["id"], fact["fingerprint"]) for fact in lost}
 
 
 def expected_ids(moves: Sequence[Move], matches: Sequence[Match], version: Version) -> set[str]:

@@ -144,6 +144,7 @@ class Assignment:
     def _lost(self, partitions: list[TopicPartition]) -> None:
         """ER-20: somebody else may own them already, so nothing of the open transaction may be committed."""
         self._metrics.rebalances.labels("lost").inc()
+        self.joined = False
         self._abandon()
         self._release(partitions)
         log.warning("lost %s: this worker was away for longer than its session; it rejoins", _names(partitions))

@@ -5,15 +5,17 @@ The end is asked with READ_UNCOMMITTED (ER-22): the last stable offset hides com
 
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 
 from processors.engine.admin import AdminClient, OffsetSpec
 from processors.engine.lanes import Place
 from processors.engine.triage import Verdict, ending, error_of, triage
 
 _TIMEOUT = 10.0
+_REFRESH = 2.0
 _RETRIED_FOR = 60.0
 """Seconds for which errors of a question are met by asking again: leaders move (FENCED_LEADER_EPOCH), brokers restart."""
 
@@ -26,7 +28,7 @@ class Bounds(NamedTuple):
 
 
 class _Question:
-    """One future of one partition, asked again on errors."""
+    """One future of one partition, asked again until it is answered."""
 
     def __init__(self, admin: AdminClient, place: Place, spec: OffsetSpec) -> None:
         self._admin = admin
@@ -41,13 +43,21 @@ class _Question:
             return None
         try:
             offset: int = self._future.result().offset
-            return offset
         except KafkaException as raised:
-            error = error_of(raised)
+            self._again(error_of(raised))
+            return None
+        if offset < 0:  # -1001, and no exception, when no broker answered in time
+            self._again(KafkaError(KafkaError._TIMED_OUT, "not answered in time"))
+            return None
+        return offset
+
+    def _again(self, error: KafkaError) -> None:
+        """Ask again with fresh metadata: with the stale epoch of a leader that has moved, every answer would be the same."""
         if triage(error) is Verdict.FORBIDDEN or time.monotonic() > self._until:
             raise ending(error, "list_offsets", self._place[0])
+        with suppress(KafkaException):
+            self._admin.list_topics(timeout=_REFRESH)
         self._future = self._ask()
-        return None
 
     def _ask(self) -> "Future[Any]":
         asked = {TopicPartition(*self._place): self._spec}

@@ -65,6 +65,8 @@ def no_progress(admin: AdminClient, place: Place, position: int, end: int, patie
         stable = _end(admin, place, IsolationLevel.READ_COMMITTED)
     except KafkaException as raised:
         return Stop(ENVIRONMENT, f"{what}, and the brokers do not say why: {raised}")
+    if newest < 0 or stable < 0:
+        return Stop(ENVIRONMENT, f"{what}, and the brokers do not say why in time")
     if newest < end:
         return Stop(
             ENVIRONMENT, f"{what}: the log was truncated and ends at {newest} now; an unclean leader election loses records"

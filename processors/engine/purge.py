@@ -67,7 +67,9 @@ class Purge:
             lane = self._lanes.get((place.topic, place.partition))
             if lane is None or lane.committed is None or future.exception() is not None:
                 continue
-            kept_from = future.result().offset  # -1: nothing is as new as that
+            kept_from = future.result().offset  # -1: nothing is as new as that; -1001: not answered in time
+            if kept_from < -1:
+                continue
             upto = lane.committed if kept_from < 0 else min(kept_from, lane.committed)
             if upto > 0:
                 before.append(TopicPartition(place.topic, place.partition, upto))

@@ -90,7 +90,11 @@ def test_rule_18_one_instant_is_judged_again_as_its_facts_arrive() -> None:
     signup, change = fact(1, "Signup", id="b"), fact(1, fit="yes", id="a")
     assert operations(run(SIGNALS, signup, change))[2:] == ["announce 1 advance known>fit#1"]
     third = fact(1, "Signup", id="c")
-    assert operations(run(SIGNALS, signup, change, third))[3:] == ["announce 1 trial repeat", "amend 1 advance ->known#1"]
+    assert operations(run(SIGNALS, signup, change, third, fact(2, fit="no")))[3:] == [
+        "announce 1 trial repeat",
+        "amend 1 advance ->known#1",
+        "announce 2 notice fit>fit#1 !criteria_lapsed",
+    ]
     lower = fact(1, "Signup", id="a")
     assert operations(run(SIGNALS, signup, lower))[2:] == [
         "retract 1 advance ->known#1",
