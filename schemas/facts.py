@@ -1,7 +1,7 @@
 """Facts: the normalised record, and the messages that carry it on the `facts` topic and in the store.
 
 A fact says: at this time, this source says this about this entity. These shapes are internal (msgspec, MessagePack,
-written as arrays); what other systems read is in `published.py`. An array may grow at its end: a reader of an older
+written as arrays); what other systems read is in `records.py`. An array may grow at its end: a reader of an older
 version ignores what it does not know, a newer one fills in the default. The first element of a message on the facts
 topic is its tag, so the messages of the identity protocol and watermarks can join without touching the records that
 are there.

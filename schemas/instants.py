@@ -15,6 +15,9 @@ DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+FIRST, LAST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND - 1
+"""The instants that can be written: the years 1 to 9999."""
+
 
 def parse_instant(text: str) -> int:
     """Read an ISO 8601 date or date-time; without a zone it is UTC.

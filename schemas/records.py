@@ -56,7 +56,7 @@ class Cause(Record):
     kind: Literal["fact", "timer", "identity", "merge", "definition", "erasure"]
     rule: str = Field(description="The rule that decided it, such as stages.sql.")
     read: dict[str, Scalar] = Field(description="What the rule read, by field.")
-    facts: list[Evidence] = Field(description="The facts of the instant that the rule read; the first is the cause.")
+    facts: list[Evidence] = Field(description="The cause: the lowest-ordered fact of its instant that the rule read.")
 
 
 class Value(Record):

@@ -60,7 +60,7 @@ def expected(program: Program, facts: Iterable[Fact]) -> dict[str, dict[str, Any
 def _expected(program: Program, version: Version, entity: str, facts: list[Fact]) -> Iterable[tuple[str, dict[str, Any]]]:
     publisher = Publisher(program.application)
     by_key = {fact_key(fact.source, fact.id): fact for fact in facts}
-    moment = Moment("", "", by_key.__getitem__)
+    moment = Moment("", False, by_key.__getitem__)
     timeline = program.timeline(version, facts)
     contents: list[Move | Match] = [*timeline.moves, *timeline.matches]
     for content in contents:

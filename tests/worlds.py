@@ -8,6 +8,7 @@ can hold the net result of any arrival order against `fold`.
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -102,7 +103,7 @@ def fact(
         name=what if kind == "event" else "",
         values=named,
         broker_time=START + round((at + late_by) * HOUR),
-        coordinates=Coordinates("web.events", 0, abs(hash((said, content, late_by))) % 1000),
+        coordinates=Coordinates("web.events", 0, crc32(f"{said}{content}{late_by}".encode()) % 1000),
     )
 
 

@@ -84,7 +84,7 @@ def compile_test(test: FieldTest, orderings: Orderings, kind: str | None) -> Tes
     compare = _COMPARE[operator]
     if operator in ("before", "after"):
         bound = parse_instant(str(operand))
-        return _guarded(lambda value: compare(value if kind == "time" else typed(value, "time"), bound))
+        return _guarded(lambda value: compare(value if kind == "time" and type(value) is int else typed(value, "time"), bound))
     limit = Decimal(str(operand))
     return _guarded(lambda value: compare(_decimal(value), limit))
 

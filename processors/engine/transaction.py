@@ -16,6 +16,7 @@ from processors.engine.broker_errors import BrokerErrors
 from processors.engine.stop import AGAIN, Stop
 from processors.engine.triage import MustAbort, Verdict, error_of, triage
 from processors.engine.watchdog import Watchdog
+from processors.topology.effects import Headers
 
 _SLICE = 2.0
 """Seconds of one init_transactions call: between two, poll() lets the client say why it waits (ER-16)."""
@@ -30,7 +31,6 @@ _SETTLED = 10.0
 
 _METADATA = struct.Struct("=7si")
 
-Headers = list[tuple[str, bytes]]
 OnDelivery = Callable[[KafkaError | None, Message], None]
 
 

@@ -187,5 +187,5 @@ FILES: Mapping[Topic, str] = {
 
 def output_line(publish: Publish) -> bytes:
     """A record as a line of its output file, `{"key", "headers", "value"}`."""
-    headers = {name: value.decode("utf-8", "replace") for name, value in publish.headers}
+    headers = {name: None if value is None else value.decode("utf-8", "replace") for name, value in publish.headers}
     return msgspec.json.encode({"key": written(publish.key), "headers": headers, "value": written(publish.value)}) + b"\n"

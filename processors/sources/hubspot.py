@@ -74,7 +74,7 @@ class HubSpotDecoder:
             except Undecodable as fault:
                 faults.append((index, fault))
                 continue
-            statements += decoded.statements
+            statements += [msgspec.structs.replace(statement, element=index) for statement in decoded.statements]
             unused = unused or decoded.unused
         if statements:
             return Decoded(statements, faults)

@@ -43,6 +43,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         about: Entity kind that the properties describe: lead, deal or account. (A record of a CRM's contact is about a lead.)
         change_source: Who made the change in the source system, where the record says so.
         provenance: snapshot where the record is a whole object rather than a change.
+        element: Index within the record's array; 0 where the record is none.
         target: For link and attach: the identifiers of the other side, named like `identifiers`.
     """
 
@@ -59,6 +60,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     change_source: str | None = None
     provenance: Provenance = "live"
     target: Mapping[str, str] = {}
+    element: int = 0
 
 
 class Undecodable(Exception):

@@ -70,7 +70,7 @@ def identity_of(content: Move | Match, funnel: str, version: int) -> Identity:
         return Identity(funnel, version, f"={content.name}", content.fact)
     target = content.target.name if content.target is not None else ""
     notice = f"{content.flags[0]}:" if content.kind == "notice" else ""
-    return Identity(funnel, version, f"{content.kind}:{notice}{target}", content.facts[0])
+    return Identity(funnel, version, f"{content.kind}:{notice}{target}", content.cause)
 
 
 def publication_id(identity: Identity, grain: str, deal: str = "") -> str:

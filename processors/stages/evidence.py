@@ -27,63 +27,68 @@ class _Recognised(NamedTuple):
 class Evidence:
     """The facts of one instant, with what they match and fire in one funnel.
 
+    Conversions are recognised in the order of the facts, so `if: {happened: ...}` sees those of lower order at the same instant.
+
     Attributes:
         facts: Sorted by event time, source order and id.
         fired: Names of the rules whose `when` fires now.
     """
 
-    __slots__ = ("_advanced", "_events", "_recognised", "_state", "_version", "facts", "fired")
+    __slots__ = ("_advanced", "_names", "_recognised", "_state", "_version", "facts", "fired")
 
     def __init__(self, state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
         """Recognise conversions and judge signals; `state` holds the values after all facts of the instant."""
         self._state = state
         self._version = version
         self._advanced: set[tuple[bytes, str]] = set()
+        self._recognised: list[_Recognised] = []
+        self._names: dict[bytes, set[str]] = {}
         self.facts = facts
-        self._events = [keyed for keyed in facts if keyed[1].kind == "event"]
-        self._recognised = [
-            _Recognised(key, fact, name, counted)
-            for key, fact in self._events
-            for name, counted in version.classify(fact, state.values, state.memory)
-        ]
-        self.fired = {rule.name for key, fact in self._events for rule in version.signalled if self._fires(rule, key, fact)}
+        events = [keyed for keyed in facts if keyed[1].kind == "event"]
+        for key, fact in events:
+            for name, counted in version.classify(fact, state.values, state.memory):
+                self._recognised.append(_Recognised(key, fact, name, counted))
+                self._names.setdefault(key, set()).add(name)
+        self.fired = {rule.name for key, fact in events for rule in version.signalled if self._fires(rule, key, fact)}
 
     def _fires(self, rule: Rule, key: bytes, fact: Fact) -> bool:
-        values, memory = self._state.values, self._state.memory
-        for fires in rule.fires:
-            if fires(fact, values, memory):
-                return True
-        for wanted, condition in rule.latched_by:
-            if any(found.key == key and found.name in wanted for found in self._recognised) and condition(values, memory):
-                return True
-        return False
+        if rule.latched_by and not rule.latched_by.isdisjoint(self._names.get(key, ())):
+            return True
+        return any(fires(fact, self._state.values, self._state.memory) for fires in rule.fires)
 
-    def read_by(self, rule: Rule) -> tuple[bytes, ...]:
-        """Keys of the facts that the rule read; of the lowest fact of the instant where it read none of them."""
-        return tuple(key for key, fact in self.facts if self._reads(rule, key, fact)) or (self.facts[0][0],)
+    def read_by(self, rule: Rule) -> list[bytes]:
+        """Keys of the facts that the rule read, lowest order first; the lowest fact of the instant where it read none of them."""
+        return [key for key, fact in self.facts if self._reads(rule, key, fact)] or [self.facts[0][0]]
 
     def _reads(self, rule: Rule, key: bytes, fact: Fact) -> bool:
         if fact.kind == "event":
-            converts = any(found.key == key and found.name in rule.conversions for found in self._recognised)
-            return converts or self._fires(rule, key, fact)
+            return not rule.conversions.isdisjoint(self._names.get(key, ())) or self._fires(rule, key, fact)
         return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
 
     def values_read(self, rule: Rule, cause: bytes) -> dict[str, Value]:
-        """What the rule found: the fields it reads, and of its cause the event's name and paths or the kind of record."""
-        values = self._state.values
-        read = {field: values[field] for field in rule.fields if field in values}
+        """What the rule found: the fields it reads; of its cause the conversion, the event's name and paths, or its kind."""
+        read = self._fields_read(rule.fields)
         fact = next(fact for key, fact in self.facts if key == cause)
         if fact.kind == "event":
             read |= _event_read(fact, rule.paths)
+            for found in self._recognised:
+                if found.key == cause and found.name in rule.conversions:
+                    read |= {"conversion": found.name, **self._read_by_conversion(found)}
+                    break
         elif fact.kind != "change":
             read["record"] = fact.kind
         return read
 
-    def moved(self, rule: Rule, cause: bytes) -> None:
-        """Note that this rule moved the subject because of this fact: its conversions advanced it (rule 1)."""
-        self._advanced |= {
-            (cause, found.name) for found in self._recognised if found.key == cause and found.name in rule.conversions
-        }
+    def _fields_read(self, fields: Sequence[str]) -> dict[str, Value]:
+        return {field: self._state.values[field] for field in fields if field in self._state.values}
+
+    def _read_by_conversion(self, found: _Recognised) -> dict[str, Value]:
+        rule = self._version.conversions[found.name]
+        return _event_read(found.fact, rule.paths) | self._fields_read(rule.fields)
+
+    def moved(self, rule: Rule, read_by: Sequence[bytes]) -> None:
+        """Note that this rule moved the subject, having read these facts: the conversions among them advanced it (rule 1)."""
+        self._advanced |= {(key, name) for key in read_by for name in self._names.get(key, ()) if name in rule.conversions}
 
     def conversions(self, instant: int) -> list[Match]:
         """The conversions of this instant, with whether they moved the subject."""
@@ -94,7 +99,7 @@ class Evidence:
                 effective_at=instant,
                 counted=found.counted,
                 advanced=(found.key, found.name) in self._advanced,
-                read=_event_read(found.fact, self._version.conversions[found.name].paths),
+                read=self._read_by_conversion(found),
             )
             for found in self._recognised
         ]

@@ -73,7 +73,7 @@ def _authoritative(values: dict[str, Value], field: str, order: tuple[str, ...])
 class _Evaluation:
     """The judgement of one instant: what latches and holds, and the moves that follow."""
 
-    __slots__ = ("_back", "_lapsed", "evidence", "instant", "moves", "state", "version")
+    __slots__ = ("_back", "_lapsed", "_recycled", "evidence", "instant", "moves", "state", "version")
 
     def __init__(self, state: FunnelState, instant: int, evidence: Evidence, version: Version) -> None:
         self.state = state
@@ -82,6 +82,7 @@ class _Evaluation:
         self.version = version
         self.moves: list[Move] = []
         self._lapsed: list[StageRule] = []
+        self._recycled: StageRule | None = None
         self._back = False
 
     # --- what holds ------------------------------------------------------------------------------------------------
@@ -91,7 +92,10 @@ class _Evaluation:
         state, fired = self.state, self.evidence.fired
         if not self.version.reenter or state.position is None or state.position.place != "outcome":
             return
-        if state.position.name not in fired and any(rule.name in fired for rule in self.version.stages):
+        ended = self._rule_of(state.position)
+        if ended.name not in state.latches and not self._holds(ended):
+            return  # the outcome lapses at this very instant: that is a reopening, to the furthest stage that holds
+        if ended.name not in fired and any(rule.name in fired for rule in self.version.stages):
             state.latches.clear()
             state.kept.clear()
             if state.outcome is not None:  # still true, but no longer newer than the re-entry
@@ -105,8 +109,9 @@ class _Evaluation:
             return
         for rule in stages:
             if rule.resets and rule.name in fired:
-                for later in stages[rule.index + 1 :]:
-                    latches.pop(later.name, None)
+                dropped = [later.name for later in stages[rule.index + 1 :] if latches.pop(later.name, None) is not None]
+                if self.state.position is not None and self.state.position.name in dropped:
+                    self._recycled = rule
         for name in sorted(fired):  # the state's bytes must not depend on a set's order
             first, _ = latches.get(name, (self.instant, 0))
             latches[name] = (first, self.instant)
@@ -188,12 +193,11 @@ class _Evaluation:
                 skipped = self._between(self.state.position, stage)
                 flags = (SKIP,) if skipped and self.version.flag_skips else ()
                 self._move("advance", stage, stage, skipped=skipped, flags=flags, effective_at=self._entry_time(stage))
-                position = stage.index
         here = self.state.position
         furthest = standing[-1] if standing else None
         if here is not None and (furthest is None or furthest.index < position) and self.version.backward != "ignore":
             flags = (BACKWARD,) if self.version.backward == "flag" else ()
-            self._move("regress", furthest, self._rule_of(here), flags=flags)
+            self._move("regress", furthest, self._recycled or self._rule_of(here), flags=flags)
 
     def _stage_index(self) -> int:
         here = self.state.position
@@ -206,8 +210,13 @@ class _Evaluation:
         return self.version.rules[point.name]
 
     def _between(self, before: Point | None, target: StageRule | None) -> tuple[str, ...]:
-        """Non-optional stages strictly between two positions: the skipped ones (rule 5)."""
-        first = self._rule_of(before).index + 1 if before is not None and before.place == "stage" else 0
+        """Non-optional stages strictly between two positions: the skipped ones (rule 5).
+
+        Behind an outcome lie the stages beyond the furthest ever entered: those before it were touched, not skipped.
+        """
+        first = 0
+        if before is not None:
+            first = 1 + (self._rule_of(before).index if before.place == "stage" else self.state.furthest)
         last = target.index if target is not None else len(self.version.stages)
         return tuple(stage.name for stage in self.version.stages[first:last] if not stage.optional)
 
@@ -261,13 +270,13 @@ class _Evaluation:
                 effective_at=at,
                 rule=rule.label,
                 read=self.evidence.values_read(rule, read_by[0]),
-                facts=read_by,
+                cause=read_by[0],
                 skipped=skipped,
                 flags=flags,
             )
         )
         if kind != "notice":
-            self.evidence.moved(rule, read_by[0])
+            self.evidence.moved(rule, read_by)
             self.state.position = target
             self.state.moved_at = at
 

@@ -35,7 +35,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         label: How evidence names the rule: `stages.mql`, `outcomes.won`.
         index: Position within its list: the order of a funnel's stages, the precedence of outcomes and detours.
         fires: Events that latch it (`when: {event: ...}`); none where it has no such signal.
-        latched_by: Conversions that latch it (`when: {conversion: ...}`), each with the condition of its `if`.
+        latched_by: Conversions that latch it (`when: {conversion: ...}`).
         holds: Its `while`; None without one.
         at: Field that gives the entry time (an instant).
         fields: State fields it reads, for evidence.
@@ -48,7 +48,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     index: int
     fires: tuple[Fires, ...] = ()
-    latched_by: tuple[tuple[frozenset[str], Predicate], ...] = ()
+    latched_by: frozenset[str] = frozenset()
     holds: Predicate | None = None
     at: str | None = None
     fields: tuple[str, ...] = ()
@@ -77,10 +77,11 @@ class OutcomeRule(Rule, frozen=True, kw_only=True):
 
 
 class ConversionRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversion's owner, and the event paths it reads (evidence)."""
+    """A conversion's owner, and what it reads (evidence): event paths, and the state fields of its `if`."""
 
     owner: str
     paths: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,8 @@ class Move(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True)
         effective_at: When it became true, in microseconds.
         rule: The rule that decided it, `stages.sql`.
         read: What the rule read, by field.
-        facts: Keys of the facts of its instant that the rule read, lowest order first; the first is the cause.
+        cause: Key of the lowest-ordered fact of its instant that the rule read. One is named, so that further signals of an
+            instant refresh nothing (rule 4) and an instant of many facts stays small.
         skipped: Non-optional stages passed without being entered.
         flags: policy_violation:skip, policy_violation:backward, criteria_lapsed.
     """
@@ -44,7 +45,7 @@ class Move(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True)
     effective_at: int
     rule: str
     read: dict[str, Value]
-    facts: tuple[bytes, ...]
+    cause: bytes
     skipped: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
 

@@ -19,7 +19,7 @@ from processors.topology import rows as row
 from processors.topology.deadletters import conflict
 from processors.topology.effects import Effects, FactsRecord, Rows
 from processors.topology.program import Program
-from processors.topology.publishing import Moment, Publisher
+from processors.topology.publishing import Moment, Publisher, flags
 from schemas.facts import Fact, accepted_order, entity_key, fact_key
 from schemas.instants import format_instant
 
@@ -56,8 +56,6 @@ class _Step:
     __slots__ = (
         "_changed",
         "_facts",
-        "_heads",
-        "_moment",
         "_program",
         "_publisher",
         "_record",
@@ -101,7 +99,7 @@ class _Step:
                 self._judge_again(version, head)
             else:
                 self.effects.count("refolds", version.funnel)
-                self._refold(version, "late")
+                self._refold(version)
 
     def meet(self, known: row.FactRow) -> None:
         """A record whose id is there already: a duplicate, or a conflict of which one wins whatever came first (rule 20)."""
@@ -126,7 +124,7 @@ class _Step:
         same = msgspec.structs.replace(before, broker_time=new.broker_time, coordinates=new.coordinates) == new
         for version in self._reading_either(before, new):
             if not same or too_late(before, version) != too_late(new, version):
-                self._refold(version, "late")
+                self._refold(version)
 
     def _reading_either(self, before: Fact, new: Fact) -> Sequence[Version]:
         reading = {
@@ -138,12 +136,12 @@ class _Step:
         """In order: the state after the last instant is the state before this one."""
         before = head.after if head is not None else EMPTY_STATE
         state = row.decode_state(before)
+        flagged = flags(state)
         moves, matches = evaluate(state, self.fact.occurred_at, ((self.key, self.fact),), version)
         self._put_head(version, row.HeadRow(self.fact.occurred_at, (self.key,), before, row.encode(state)))
         contents: list[Move | Match] = [*matches, *moves]
-        self._publish(
-            [announce(content, version.funnel, version.number) for content in contents], version, state, self.fact.provenance
-        )
+        changes = [announce(content, version.funnel, version.number) for content in contents]
+        self._publish(changes, version, state, flagged, late=False)
 
     def _judge_again(self, version: Version, head: row.HeadRow) -> None:
         """Another fact of the last instant: all its facts are judged together again."""
@@ -151,30 +149,27 @@ class _Step:
         members = [*head.members, self.key]
         together = sorted(((key, self._fact_row(key).fact) for key in members), key=in_order)
         moves, matches = evaluate(state, head.instant, together, version)
+        flagged = flags(row.decode_state(head.after))
         self._put_head(version, row.HeadRow(head.instant, tuple(members), head.before, row.encode(state)))
-        self._correct(version, members, moves, matches, state, self.fact.provenance)
+        self._publish(self._correct(version, members, moves, matches), version, state, flagged, late=False)
 
-    def _refold(self, version: Version, provenance: str) -> None:
+    def _refold(self, version: Version) -> None:
         """The history is not what it was: fold it whole and publish the difference."""
         for key, value in self._rows.scan(row.facts_prefix(self.entity)):
             self._facts.setdefault(key[-16:], row.decode_fact(value))
         reading = [(key, kept.fact) for key, kept in self._facts.items() if version in self._program.funnels_folding(kept.fact)]
         timeline = fold_accepted(reading, (version,))
+        known = self._rows.get(row.head_row_key(self.entity, version.funnel))
+        flagged = flags(row.decode_state(row.decode_head(known).after)) if known is not None else []
         if timeline.instant is None:
             self._put_head(version, None)
         else:
             self._put_head(version, row.HeadRow(timeline.instant, timeline.members, timeline.before, row.encode(timeline.state)))
-        self._correct(version, list(self._facts), timeline.moves, timeline.matches, timeline.state, provenance)
+        changes = self._correct(version, list(self._facts), timeline.moves, timeline.matches)
+        self._publish(changes, version, timeline.state, flagged, late=True)
 
-    def _correct(
-        self,
-        version: Version,
-        among: Sequence[bytes],
-        moves: Sequence[Move],
-        matches: Sequence[Match],
-        state: FunnelState,
-        provenance: str,
-    ) -> None:
+    def _correct(self, version: Version, among: Sequence[bytes], moves: Sequence[Move], matches: Sequence[Match]) -> list[Change]:
+        """What turns everything published because of these facts into what should stand."""
         published: dict[Identity, Publication] = {}
         for key in among:
             for publication in self._fact_row(key).publications:
@@ -182,8 +177,7 @@ class _Step:
                     published[Identity(publication.funnel, publication.version, publication.what, key)] = publication
         now: list[Move | Match] = [*matches, *moves]
         now.sort(key=lambda content: content.effective_at)
-        changes = diff(published, [(content, version.funnel, version.number) for content in now])
-        self._publish(changes, version, state, provenance)
+        return diff(published, [(content, version.funnel, version.number) for content in now])
 
     # --- what stands and what goes out -----------------------------------------------------------------------------
 
@@ -205,8 +199,11 @@ class _Step:
     def _put_head(self, version: Version, head: row.HeadRow | None) -> None:
         self.effects.rows[row.head_row_key(self.entity, version.funnel)] = row.encode(head) if head is not None else None
 
-    def _publish(self, changes: Sequence[Change], version: Version, state: FunnelState, provenance: str) -> None:
-        moment = Moment(format_instant(self._record.appended_at), provenance, self._fact_of)
+    def _publish(
+        self, changes: Sequence[Change], version: Version, state: FunnelState, flagged: list[str], *, late: bool
+    ) -> None:
+        """Publish the changes, and the snapshot when the subject moved, its flags changed or its record was deleted."""
+        moment = Moment(format_instant(self._record.appended_at), late, self._fact_of)
         moved = False
         for change in changes:
             content = change.publication.content
@@ -223,13 +220,13 @@ class _Step:
                 counting = "counted" if content.counted else "repeat"
                 self.effects.count("conversions", version.funnel, content.name, counting, change.operation)
             self.effects.published.append(publish)
-        if moved or self.fact.kind in ("delete", "restore"):
+        touched = bool(state.visits) and self.fact.kind in ("delete", "restore")
+        if moved or touched or flags(state) != flagged:
             self._snapshot(version, state, moment)
 
     def _snapshot(self, version: Version, state: FunnelState, moment: Moment) -> None:
-        if self._entity().sequence:  # who never moved was never published
-            lead = self._publisher.lead(state, version, self.fact.entity, self._entity().sequence, moment.recorded_at)
-            self.effects.snapshots[lead.key or b""] = lead
+        lead = self._publisher.lead(state, version, self.fact.entity, self._entity().sequence, moment.recorded_at)
+        self.effects.snapshots[lead.key or b""] = lead
 
     def _remember(self, change: Change) -> None:
         """Put the publication into the row of the fact that caused it, in the place of its earlier revision."""

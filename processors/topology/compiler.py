@@ -35,7 +35,11 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
         authority=authority,
         classify=Classifier(funnel.conversions, funnel.orderings, type_of),
         conversions={
-            conversion.name: ConversionRule(owner=conversion.owner or funnel.owner, paths=_paths(conversion.when))
+            conversion.name: ConversionRule(
+                owner=conversion.owner or funnel.owner,
+                paths=_paths(conversion.when),
+                fields=tuple(dict.fromkeys(field for signal in conversion.when for field in fields_in(signal.condition))),
+            )
             for conversion in funnel.conversions
         },
         stages=tuple(compiler.stage(index, stage) for index, stage in enumerate(funnel.stages)),
@@ -71,11 +75,7 @@ class _Compiler(NamedTuple):
             "label": f"{section}.{written.name}",
             "index": index,
             "fires": tuple(compile_signal(signal, self.orderings, self.type_of) for signal in written.when if signal.events),
-            "latched_by": tuple(
-                (frozenset(signal.conversions), self._condition(signal.condition))
-                for signal in written.when
-                if signal.conversions
-            ),
+            "latched_by": frozenset(name for signal in written.when for name in signal.conversions),
             "holds": self._condition(AnyOf(parts=written.while_)) if written.while_ else None,
             "at": written.at,
             "fields": tuple(dict.fromkeys(field for condition in conditions for field in fields_in(condition))),

@@ -8,7 +8,7 @@ import msgspec
 from processors.sources.statement import SourceRecord
 from processors.topology.effects import Effects, Headers, Publish
 from schemas.facts import Fact
-from schemas.instants import format_instant
+from schemas.instants import FIRST, LAST, format_instant
 
 REASONS = (
     "empty",
@@ -18,6 +18,7 @@ REASONS = (
     "too_large",
     "wrong_shape",
     "wrong_time",
+    "kafka_time",
     "future_time",
     "past_time",
     "no_identifier",
@@ -52,7 +53,7 @@ def _publish(
     sentence: str,
     extra: Sequence[tuple[str, bytes]] = (),
 ) -> None:
-    headers: Headers = [(name, content or b"") for name, content in record.headers]
+    headers: Headers = list(record.headers)
     headers += _headers(reason, sentence, record.source, record.topic, record.partition, record.offset, record.timestamp)
     headers += extra
     effects.published.append(Publish("dead_letters", record.key, value, headers))
@@ -92,5 +93,5 @@ def _headers(reason: str, sentence: str, source: str, topic: str, partition: int
         ("dead-letter-topic", topic.encode()),
         ("dead-letter-partition", str(partition).encode()),
         ("dead-letter-offset", str(offset).encode()),
-        ("dead-letter-time", format_instant(timestamp).encode()),
+        ("dead-letter-time", (format_instant(timestamp) if FIRST <= timestamp <= LAST else str(timestamp)).encode()),
     ]

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 Topic = Literal["facts", "transitions", "conversions", "leads", "dead_letters"]
 """The role of an output topic; its name is configuration."""
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, bytes | None]]
 
 
 class Publish(NamedTuple):

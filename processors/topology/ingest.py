@@ -16,7 +16,7 @@ from processors.topology.effects import Effects, Publish
 from processors.topology.program import KINDS_OF_SUBJECT, Program, SourcePlan
 from schemas.facts import Coordinates, Fact, Value
 from schemas.fields import FieldSource, typed
-from schemas.instants import format_instant
+from schemas.instants import FIRST, LAST, format_instant
 
 encode_fact = msgspec.msgpack.Encoder().encode
 
@@ -26,6 +26,9 @@ NOT_BUILT = {
     "gap": "gap_unused",
 }
 """Kinds of statement that no rule can use before identities are linked; counted drops."""
+
+SHOWN = 20
+"""Bad elements of an array that a dead letter explains in a sentence; of the others it names the reason."""
 
 DROPPED = (
     "unmatched",
@@ -52,6 +55,10 @@ class Ingest:
         """The effects of one record of a source topic."""
         effects = Effects()
         plan = self._program.sources[record.source]
+        if not FIRST <= record.timestamp <= LAST:
+            sentence = "Its Kafka time lies outside the years 1 to 9999: the producer writes another unit than milliseconds."
+            dead_letter(effects, record, "kafka_time", sentence)
+            return effects
         if record.value is not None and len(record.value) > self._program.record_bytes:
             oversized(effects, record, self._program.record_bytes)
             return effects
@@ -63,11 +70,11 @@ class Ingest:
         if decoded.unused is not None:
             effects.count("dropped", plan.name, decoded.unused)
         faults = list(decoded.faults)
-        for index, statement in enumerate(decoded.statements):
+        for statement in decoded.statements:
             try:
                 self._fact(effects, plan, record, statement)
             except Undecodable as error:
-                faults.append((index, error))
+                faults.append((statement.element, error))
         if faults:
             _keep_once(effects, record, faults)
         return effects
@@ -181,19 +188,19 @@ def _listed(given: FieldSource, field: str, name: str, sent: Any) -> Any:
 
 
 def _scalar_at(event: Mapping[str, Any], keys: Sequence[str]) -> Value:
-    """The value at a path; None where there is none or it is an object or a list.
-
-    A key that itself contains dots is found too: the longest rest of the path that is a key wins.
-    """
-    found: Any = event
-    for index, key in enumerate(keys):
-        if not isinstance(found, Mapping):
-            return None
-        if key not in found:
-            found = found.get(".".join(keys[index:]))
-            break
-        found = found[key]
+    """The value at a path; None where there is none or it is an object or a list."""
+    found = _at(event, keys)
     return _storable(found) if isinstance(found, str | int | float | bool) else None
+
+
+def _at(found: Any, keys: Sequence[str]) -> Any:
+    """What lies at a path, also behind a key that has dots in it: `{"a": {"b.c": 1}}` has something at a.b.c."""
+    if not keys:
+        return found
+    if not isinstance(found, Mapping):
+        return None
+    below = _at(found[keys[0]], keys[1:]) if keys[0] in found else None
+    return below if below is not None else found.get(".".join(keys))
 
 
 def _storable(value: Value) -> Value:
@@ -201,11 +208,12 @@ def _storable(value: Value) -> Value:
     return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
 
 
-def _keep_once(effects: Effects, record: SourceRecord, faults: Sequence[tuple[int, Undecodable]]) -> None:
+def _keep_once(effects: Effects, record: SourceRecord, faults: list[tuple[int, Undecodable]]) -> None:
     """Keep the whole record once, with what was wrong with which element; its good elements are facts already."""
-    reason = faults[0][1].reason
-    if len(faults) == 1 and not effects.published:
-        dead_letter(effects, record, reason, faults[0][1].sentence)
-        return
-    shown = "; ".join(f"element {index}: {error.sentence}" for index, error in faults[:20])
-    dead_letter(effects, record, reason, shown)
+    faults.sort(key=lambda fault: fault[0])
+    reason, sentence = faults[0][1].reason, faults[0][1].sentence
+    if len(faults) > 1 or effects.published:
+        shown = [f"element {index}: {error.sentence}" for index, error in faults[:SHOWN]]
+        rest = [f"element {index}: {error.reason}" for index, error in faults[SHOWN:]]
+        sentence = "; ".join(shown + rest)
+    dead_letter(effects, record, reason, sentence)

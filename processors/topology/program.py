@@ -57,7 +57,12 @@ class Program:
         definitions = sorted(funnels, key=lambda funnel: funnel.funnel)
         types = _field_types(application)
         self.funnels = tuple(compile_funnel(funnel, types.get, application.authority) for funnel in definitions)
-        self.definitions_digest = definitions_digest(definitions)
+        read = {field for funnel in definitions for field in fields_read(funnel)}
+        self.definitions_digest = definitions_digest(
+            definitions,
+            {field: types[field] for field in read if field in types},
+            {field: application.authority[field] for field in read if field in application.authority},
+        )
         self.events = _event_uses(definitions)
         hash_key = application.identity.hash_key
         self.identifiers = Identifiers(
@@ -65,9 +70,8 @@ class Program:
             application.identity.ignore,
             hash_key.get_secret_value().encode() if hash_key is not None else b"",
         )
-        used_fields = {field for funnel in definitions for field in fields_read(funnel)}
         self.sources = {
-            name: _plan(name, source, frozenset(self.events), used_fields, application.limits.nesting)
+            name: _plan(name, source, frozenset(self.events), read, application.limits.nesting)
             for name, source in application.sources.items()
         }
         self._by_event, self._by_field = _readers(definitions, self.funnels)
@@ -85,7 +89,7 @@ class Program:
 
     def kind_of(self, entity: str) -> str:
         """The entity kind of an identifier."""
-        return self._kinds[entity.partition(":")[0]]
+        return self._kinds.get(entity.partition(":")[0], "")  # none: its namespace has left the configuration
 
     def funnels_reading(self, fact: Fact) -> Sequence[Version]:
         """The funnels on which this fact can have an effect, in the order of their names."""
@@ -151,11 +155,13 @@ _CHANGES_NO_TIMELINE: Any = {
 }
 
 
-def definitions_digest(funnels: Sequence[Funnel]) -> str:
+def definitions_digest(funnels: Sequence[Funnel], types: Mapping[str, str], authority: Mapping[str, tuple[str, ...]]) -> str:
     """One digest over what the set of definitions does: workers that differ in it must not run together, nor on one state.
 
     What changes no timeline (descriptions, owners, rates, segments) is left out, so that a mended sentence stops nobody.
+    Types and authority of the fields that are read belong to it: they decide what a stored value means.
     """
-    return digest_of(
-        [funnel.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CHANGES_NO_TIMELINE) for funnel in funnels]
-    )
+    written = [
+        funnel.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CHANGES_NO_TIMELINE) for funnel in funnels
+    ]
+    return digest_of({"funnels": written, "types": types, "authority": authority})

@@ -1,16 +1,17 @@
 """Publishing: from what changed in a timeline to the CloudEvents records that other systems read.
 
-The published shapes are `schemas.published`; this is the hot path, so they are written as plain dictionaries here and
+The published shapes are `schemas.records`; this is the hot path, so they are written as plain dictionaries here and
 a test holds them against the models. Everything in a record follows from the fact, the timeline and the log-append
 time, so that reading a facts partition again gives the same bytes (invariant 5).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from processors.stages.diff import Change, publication_id
+from processors.stages.instant import LAPSED
 from processors.stages.rules import Version
 from processors.stages.timeline import FunnelState, Match, Move, Point
 from processors.topology.effects import Headers, Publish
@@ -46,9 +47,9 @@ class Publisher:
             "flags": move.flags,
             "effective_at": effective_at,
             "recorded_at": moment.recorded_at,
-            "cause": _cause(move.rule, move.read, move.facts, moment),
+            "cause": _cause(move.rule, move.read, move.cause, moment),
             "supersedes": _superseded(change, identity),
-            "provenance": moment.provenance,
+            "provenance": moment.provenance_of(change.identity.cause),
             "segments": {},
             "value": None,
         }
@@ -70,9 +71,9 @@ class Publisher:
             "advanced": match.advanced,
             "effective_at": effective_at,
             "recorded_at": moment.recorded_at,
-            "cause": _cause(f"conversions.{match.name}", match.read, (match.fact,), moment),
+            "cause": _cause(f"conversions.{match.name}", match.read, match.fact, moment),
             "supersedes": _superseded(change, identity),
-            "provenance": moment.provenance,
+            "provenance": moment.provenance_of(change.identity.cause),
             "segments": {},
             "value": None,
         }
@@ -90,7 +91,7 @@ class Publisher:
             "position": _point(here),
             "outcome": here.name if here is not None and here.place == "outcome" else None,
             "furthest": version.stages[state.furthest].name if state.furthest >= 0 else None,
-            "flags": ["criteria_lapsed"] if here is not None and state.kept.get(here.name) is False else [],
+            "flags": flags(state),
             "spells": {
                 name: {
                     "entries": visits.count,
@@ -119,14 +120,25 @@ class Publisher:
         ]
 
 
+def flags(state: FunnelState) -> list[str]:
+    """What a lead snapshot flags: the criteria of the stage it stands in lapsed, and the stage is kept."""
+    here = state.position
+    return [LAPSED] if here is not None and state.kept.get(here.name) is False else []
+
+
 class Moment(msgspec.Struct, frozen=True):
     """What a publication says about the record at hand, and where it finds the facts it names."""
 
     recorded_at: str
     """Log-append time, ISO 8601."""
-    provenance: str
-    """live, late, snapshot or backfill."""
+    late: bool
+    """Whether the record at hand changed history rather than continued it."""
     fact_of: FactOf
+
+    def provenance_of(self, cause: bytes) -> str:
+        """Of a publication: its causing fact's (snapshot, backfill), else late or live."""
+        said = self.fact_of(cause).provenance
+        return said if said != "live" else "late" if self.late else "live"
 
 
 def _common(version: Version, entity: str) -> dict[str, Any]:
@@ -145,8 +157,8 @@ def _point(point: Point | None) -> dict[str, Any] | None:
     return {point.place: point.name, "entered_at": format_instant(point.entered_at), "entry": point.entry}
 
 
-def _cause(rule: str, read: dict[str, Value], facts: Sequence[bytes], moment: Moment) -> dict[str, Any]:
-    return {"kind": "fact", "rule": rule, "read": read, "facts": [_evidence(moment.fact_of(key)) for key in facts]}
+def _cause(rule: str, read: dict[str, Value], fact: bytes, moment: Moment) -> dict[str, Any]:
+    return {"kind": "fact", "rule": rule, "read": read, "facts": [_evidence(moment.fact_of(fact))]}
 
 
 def _evidence(fact: Fact) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def test_every_metric_has_its_line() -> None:
 
 def test_every_reason_of_a_dead_letter_is_explained() -> None:
     files = [file for folder in ("sources", "topology") for file in (ROOT / "processors" / folder).glob("*.py")]
-    given = r'(?:Undecodable|_headers|_publish)\((?:[\w\s,.\[\]:]*?)"([a-z_0-9]+)"'
+    given = r'(?:Undecodable|_headers|_publish|dead_letter)\((?:[\w\s,.\[\]:]*?)"([a-z_0-9]+)"'
     reasons = {reason for file in files for reason in re.findall(given, file.read_text())}
     table = TEXTS[ROOT / "docs/consuming.md"].partition("| reason | meaning |\n|---|---|\n")[2].partition("\n\n")[0]
     explained = {reason for row in table.splitlines() for reason in re.findall(r"`(\w+)`", row.split("|")[1])}

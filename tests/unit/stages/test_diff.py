@@ -14,8 +14,7 @@ def match(fact: str, at: int = 0, *, counted: bool = True, name: str = "demo") -
 
 def move(kind: MoveKind, target: str | None, fact: str = "f", *, at: int = 0, flags: tuple[str, ...] = ()) -> Move:
     point = Point("stage", target, at, 1) if target else None
-    facts = (fact.encode(), b"another")
-    return Move(kind=kind, source=None, target=point, effective_at=at, rule="stages.x", read={}, facts=facts, flags=flags)
+    return Move(kind=kind, source=None, target=point, effective_at=at, rule="stages.x", read={}, cause=fact.encode(), flags=flags)
 
 
 def known(*contents: tuple[Match | Move, int, bool]) -> dict[Identity, Publication]:

@@ -91,7 +91,7 @@ def counted(effects: Effects) -> list[tuple[str, ...]]:
 def letter(effects: Effects) -> tuple[bytes | None, dict[str, str]]:
     """The one dead letter: its value and its headers."""
     (record,) = [record for record in effects.published if record.topic == "dead_letters"]
-    return record.value, {name: value.decode() for name, value in record.headers}
+    return record.value, {name: (value or b"").decode() for name, value in record.headers}
 
 
 def call(kind: str = "track", **changes: Any) -> dict[str, Any]:

@@ -86,20 +86,19 @@ def test_rule_3_a_late_first_match_turns_the_counted_one_into_a_repeat() -> None
 
 
 def test_rule_18_one_instant_is_judged_again_as_its_facts_arrive() -> None:
-    """A lower-ordered fact of the last instant takes over the cause, a higher one joins the evidence, one not read does neither."""
+    """A lower-ordered fact of the instant takes over the cause; a higher one refreshes nothing (rule 4)."""
     signup, change = fact(1, "Signup", id="b"), fact(1, fit="yes", id="a")
     assert operations(run(SIGNALS, signup, change))[2:] == ["announce 1 advance known>fit#1"]
     third = fact(1, "Signup", id="c")
     assert operations(run(SIGNALS, signup, change, third, fact(2, fit="no")))[3:] == [
-        "announce 1 trial repeat",
-        "amend 1 advance ->known#1",
+        "announce 1 trial repeat advanced",
         "announce 2 notice fit>fit#1 !criteria_lapsed",
     ]
     lower = fact(1, "Signup", id="a")
     assert operations(run(SIGNALS, signup, lower))[2:] == [
         "retract 1 advance ->known#1",
         "announce 1 trial counted advanced",
-        "amend 1 trial repeat",
+        "amend 1 trial repeat advanced",
         "announce 1 advance ->known#1",
     ]
 
@@ -151,7 +150,7 @@ def test_rule_20_of_conflicting_records_the_same_one_counts_in_any_order(arrival
     letters = [record for record in took.published if record.topic == "dead_letters"]
     assert sorted(json.loads(letter.value or b"")["values"]["lead.step"] for letter in letters) == ["b", "c"]
     for letter in letters:
-        lost, headers = json.loads(letter.value or b""), dict(letter.headers)
+        lost, headers = json.loads(letter.value or b""), {name: value or b"" for name, value in letter.headers}
         assert (headers["dead-letter-reason"], letter.key) == (b"conflicting_duplicate", b"user:1")
         assert lost["coordinates"] == _named(headers, "dead-letter-")
         other = _named(headers, "dead-letter-other-")

@@ -17,7 +17,7 @@ def test_a_dead_letter_is_the_record_untouched_and_says_where_it_lay() -> None:
         b"\xff\x00 no json",
         [("traceparent", b"00-1"), ("x", b"\xff")],
     )
-    said = {name: value.decode() for name, value in record.headers[2:]}
+    said = {name: (value or b"").decode() for name, value in record.headers[2:]}
     sentence = said.pop("dead-letter-sentence")
     assert sentence.endswith(".")
     assert said == {
