@@ -207,7 +207,7 @@ class Limits(Shape):
     """Bounds. Sizes in bytes, durations in microseconds, `past` an instant."""
 
     record_bytes: Size = 1 << 20
-    nesting: Number = Field(default=64, ge=1, le=1000)
+    nesting: Number = Field(default=64, ge=1, le=200)
     future: Duration = DAY
     past: Instant = parse_instant("1990-01-01")
     label_values: Number | None = Field(default=None, ge=1, description="Values of a metric label; the rest is `other`.")

@@ -5,7 +5,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -13,6 +13,8 @@ from processors.cli.loading import Loaded, load
 from processors.engine.process import run_process
 from processors.engine.settings import EngineSettings, Limits, TopicNames
 from processors.engine.worker import Worker
+from processors.stages.diff import Operation
+from processors.stages.timeline import MoveKind
 from processors.topology.deadletters import REASONS
 from processors.topology.ingest import DROPPED
 from processors.topology.topology import Topology
@@ -54,25 +56,22 @@ def engine_settings(loaded: Loaded, instance: str) -> EngineSettings:
 
 
 def label_sets(loaded: Loaded) -> dict[str, Sequence[tuple[str, ...]]]:
-    """The label sets of the live counters that are known from the definitions, so that they exist at zero."""
-    places = [
-        (funnel.funnel, place.name) for funnel in loaded.funnels for place in (*funnel.stages, *funnel.detours, *funnel.outcomes)
-    ]
-    conversions = [
-        (funnel.funnel, conversion.name, counting, "announce")
-        for funnel in loaded.funnels
-        for conversion in funnel.conversions
-        for counting in ("counted", "repeat")
-    ]
-    kinds = ("advance", "regress", "outcome", "reopen")
+    """The label sets of the live counters, all of which are known from the definitions, so that they exist at zero."""
+    funnels, sources = loaded.funnels, loaded.program.sources.values()
+    places = {funnel.funnel: (*funnel.stages, *funnel.detours, *funnel.outcomes) for funnel in funnels}
+    conversions = [(funnel.funnel, conversion.name) for funnel in funnels for conversion in funnel.conversions]
+    operations = get_args(Operation)
     return {
-        "entries": places,
-        "conversions": conversions,
-        "transitions": [(funnel.funnel, "announce", kind) for funnel in loaded.funnels for kind in kinds],
-        "refolds": [(funnel.funnel,) for funnel in loaded.funnels],
-        "too_late": [(funnel.funnel,) for funnel in loaded.funnels],
-        "dead_letters": [(name, reason) for name in loaded.application.sources for reason in REASONS],
-        "dropped": [(name, reason) for name in loaded.application.sources for reason in DROPPED],
+        "entries": [(name, place.name) for name, found in places.items() for place in found],
+        "conversions": [(*each, counting, op) for each in conversions for counting in ("counted", "repeat") for op in operations],
+        "transitions": [(funnel.funnel, op, kind) for funnel in funnels for op in operations for kind in get_args(MoveKind)],
+        "refolds": [(funnel.funnel,) for funnel in funnels],
+        "too_late": [(funnel.funnel,) for funnel in funnels],
+        "facts": [(plan.name, kind) for plan in sources for kind in ("event", "change", "delete", "restore")],
+        "duplicates": [(plan.name,) for plan in sources],
+        "unconvertible": [(plan.name, field) for plan in sources for given in plan.fields.values() for field, _ in given],
+        "dead_letters": [(plan.name, reason) for plan in sources for reason in REASONS],
+        "dropped": [(plan.name, reason) for plan in sources for reason in DROPPED],
     }
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from processors.stages.rules import Rule, Version
 from processors.stages.timeline import FunnelState, Match
 from schemas.facts import Fact, Value
+from schemas.instants import format_instant
 
 KeyedFact = tuple[bytes, Fact]
 """A fact with its key (`schemas.facts.fact_key`), so that evidence can name it without holding it."""
@@ -80,7 +81,12 @@ class Evidence:
         return read
 
     def _fields_read(self, fields: Sequence[str]) -> dict[str, Value]:
-        return {field: self._state.values[field] for field in fields if field in self._state.values}
+        return {field: self._shown(field) for field in fields if field in self._state.values}
+
+    def _shown(self, field: str) -> Value:
+        """A value as it is published: instants as ISO 8601, like every time in a record."""
+        value = self._state.values[field]
+        return format_instant(value) if field in self._version.times and isinstance(value, int) else value
 
     def _read_by_conversion(self, found: _Recognised) -> dict[str, Value]:
         rule = self._version.conversions[found.name]

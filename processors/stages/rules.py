@@ -97,6 +97,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         backward: What a move backwards does: allow, flag, ignore.
         flag_skips: Whether skipped stages flag the transition.
         reenter: Whether an own signal after an outcome starts a new path.
+        times: State fields that hold instants.
         authority: Field to sources, first with a value wins; only of fields that several sources write.
         classify: The funnel's conversions.
         conversions: Conversion name to who answers for it and what it reads.
@@ -113,6 +114,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     backward: Literal["allow", "flag", "ignore"]
     flag_skips: bool
     reenter: bool
+    times: frozenset[str]
     authority: Mapping[str, tuple[str, ...]]
     classify: Classify
     conversions: Mapping[str, ConversionRule]

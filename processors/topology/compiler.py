@@ -32,6 +32,7 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
         backward=funnel.policies.backward,
         flag_skips=funnel.policies.skip == "flag",
         reenter=funnel.policies.after_outcome == "reenter",
+        times=frozenset(field for field in fields_read(funnel) if type_of(field) == "time"),
         authority=authority,
         classify=Classifier(funnel.conversions, funnel.orderings, type_of),
         conversions={

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from processors.topology import rows as row
 from processors.topology.program import Program
+from processors.topology.publishing import Publisher
 from schemas.facts import Fact, entity_key
 from tests.worlds import START, History, expected_ids, fact, program
 
@@ -177,17 +178,15 @@ def test_ids_do_not_contain_the_lead(world: Program, facts: list[Fact]) -> None:
 @settings(max_examples=100)
 @given(programs, histories)
 def test_the_snapshot_is_where_the_timeline_ends(world: Program, facts: list[Fact]) -> None:
-    """The last snapshot of a lead says its position, and is gone once its record is deleted."""
+    """The last snapshot of a lead is what `fold` says, and is gone once its record is deleted; who never moved has none."""
     run = History(world).take(facts)
     last = {record.key: record.value for record in run.published if record.topic == "leads"}
     for version in world.funnels:
         state = world.timeline(version, facts).state
-        snapshot = last.get(f"{version.subject}/user:1/{version.funnel}".encode())
+        wanted = Publisher("test").lead(state, version, "user:1", 0, "")
+        snapshot = last.get(wanted.key)
         if snapshot is None:
             assert state.position is None
             continue
-        position = json.loads(snapshot)["position"]
-        here = state.position
-        assert position == (
-            None if here is None else {here.place: here.name, "entered_at": position["entered_at"], "entry": here.entry}
-        )
+        assert wanted.value is not None
+        assert {**json.loads(snapshot), "sequence": 0, "recorded_at": ""} == json.loads(wanted.value)

@@ -116,3 +116,9 @@ def test_a_value_stored_under_another_type_is_read_as_the_present_one() -> None:
     """A field's type changes with the configuration; the rows keep what they were written with."""
     before = compile_test(FieldTest(field="lead.x_at", operator="before", operand="2026-01-01"), {}, "time")
     assert (before("2025-01-01"), before("2027-01-01"), before("soon")) == (True, False, False)
+
+
+def test_evidence_writes_instants_as_every_time_in_a_record() -> None:
+    seen = "stages: [{name: m, while: {lead.created_at: {after: '2025-06-01'}}}]"
+    (move,) = live(seen, fact(0, created_at=START)).moves
+    assert move.read == {"lead.created_at": "2026-01-01T00:00:00Z"}
