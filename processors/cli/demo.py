@@ -259,7 +259,7 @@ def _totals(console: Console, watch: _Watch) -> None:
         f"\n{watch.sent} records sent; {watch.census.people()} leads; {watch.corrections} corrections because records came late; "
         f"{watch.dead_letters} dead letters; duplicates published nothing.\n\n"
         "What to try next:\n"
-        f"  funnels/{FUNNEL}           the definition that was running\n"
+        f"  funnels/{FUNNEL}          the definition that was running\n"
         "  funnelstream lint funnels/             check definitions; every mistake with its place and its mend\n"
         "  funnelstream replay --help             run files of your own records through a funnel, without Kafka\n"
         '  README.md, "Run it on your Kafka"      from here to production',

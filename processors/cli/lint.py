@@ -5,16 +5,16 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from processors.cli.tables import Format, print_csv
 from processors.configuration.application import load_application
 from processors.configuration.definitions import load_definitions
-from processors.configuration.problems import Problem, Unreadable, errors
+from processors.configuration.problems import Problem, Unreadable, errors, in_order
+from processors.configuration.unbuilt import unbuilt, unbuilt_in
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
-
-Format = Literal["table", "json"]
 
 
 def lint(
@@ -38,7 +38,7 @@ def lint(
 
 
 def problems_in(paths: Sequence[Path], config: Path | None, environment: Mapping[str, str]) -> list[Problem]:
-    """Every problem in definitions and in the configuration they are for.
+    """Every problem in definitions and in the configuration they are for; what `run` would refuse as not built is a warning.
 
     Args:
         paths: Files or folders; none: those the configuration names.
@@ -48,19 +48,22 @@ def problems_in(paths: Sequence[Path], config: Path | None, environment: Mapping
     Raises:
         Unreadable: A path is missing or cannot be read.
     """
-    if config is None:
-        return load_definitions(paths)[1]
-    application, problems = load_application(config, environment)
+    application, problems = load_application(config, environment) if config is not None else (None, [])
     if application is not None and not paths:
         paths = [Path(application.definitions)]
-    return [*problems, *load_definitions(paths, application)[1]]
+    definitions, found = load_definitions(paths, application)
+    later = unbuilt(definitions, application) if application is not None else unbuilt_in(definitions)
+    return in_order([*problems, *found, *(problem._replace(severity="warning") for problem in later)])
 
 
 def _print(problems: Sequence[Problem], format: Format) -> None:
     wrong = len(errors(problems))
     summary = f"{_counted(wrong, 'error')}, {_counted(len(problems) - wrong, 'warning')}"
-    if format == "json":
-        print(json.dumps([problem._asdict() for problem in problems], indent=2))
+    if format != "table":
+        if format == "json":
+            print(json.dumps([problem._asdict() for problem in problems], indent=2))
+        else:
+            print_csv(Problem._fields, problems)
         print(summary, file=sys.stderr)
         return
     for problem in problems:

@@ -6,6 +6,8 @@ gave up: restart me.
 
 import sys
 import traceback
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -20,6 +22,13 @@ from processors.engine.stop import BUG, Stop
 
 INTERRUPTED = 130
 
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"funnelstream {version('funnelstream')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="funnelstream",
     help="Tracking events and CRM changes in, conversions and stage transitions out, exactly once.",
@@ -27,6 +36,17 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Tracking events and CRM changes in, conversions and stage transitions out, exactly once."""
+
+
 app.command()(run)
 app.command()(replay)
 app.command()(report)

@@ -1,27 +1,52 @@
 """`funnelstream replay`: files of raw records through the same topology, without Kafka."""
 
 import shutil
-import time
+import traceback
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from io import BufferedWriter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import typer
 
 from processors.cli.loading import Loaded, load
-from processors.engine.stop import ENVIRONMENT, INPUT, Stop
+from processors.engine.stop import BUG, ENVIRONMENT, INPUT, Stop
 from processors.metrics.census import FunnelOutline
-from processors.simulation.replay import FILES, Input, Line, Malformed, Replay, enveloped_lines, output_line, raw_lines
+from processors.simulation.replay import (
+    FILES,
+    Failed,
+    Input,
+    Line,
+    Malformed,
+    Replay,
+    enveloped_lines,
+    output_line,
+    raw_lines,
+)
 from processors.state.store import DiskStore, Label
-from processors.topology.effects import Topic
+from processors.topology.effects import Count, Topic
 from schemas.definitions import Funnel
 from schemas.instants import parse_instant
 
 OUTLINES = "funnels.json"
 """What `report` needs to know of the definitions that a replay ran with."""
+
+
+UNUSED = {
+    "dropped": "statements dropped",
+    "dead_letters": "records set aside as dead letters",
+    "too_late": "facts too late for the funnel",
+    "unconvertible": "values that do not fit their field's type",
+}
+"""What a replay tells of records that it did not use, by the name of their count."""
+
+
+class _Counted(NamedTuple):
+    published: dict[str, int]
+    unused: Counter[Count]
 
 
 def replay(
@@ -38,28 +63,40 @@ def replay(
     """Run files of records through the funnels and write what would have been published."""
     loaded = load(config)
     until = _instant(as_of)
-    with ExitStack() as files:
-        inputs = [_input(files, loaded, text, envelope) for text in given]
-        folder = _folder(out, overwrite)
-        outputs = {topic: files.enter_context((folder / name).open("wb")) for topic, name in FILES.items()}
-        (folder / "metrics.ndjson").write_bytes(b"")
-        (folder / OUTLINES).write_bytes(msgspec.json.encode([outline(funnel) for funnel in loaded.funnels]))
-        store = DiskStore(folder / "state", Label(loaded.application.application, 1))
-        files.callback(store.close)
-        counted = _run(Replay(loaded.program, store), inputs, until, outputs)
-    typer.echo(", ".join(f"{count} {what}" for what, count in counted.items()) + f" written to {out}")
+    try:
+        with ExitStack() as files:
+            inputs = [_input(files, loaded, text, envelope) for text in given]
+            counted = _write(files, loaded, inputs, until, _folder(out, overwrite))
+    except OSError as error:
+        raise Stop(ENVIRONMENT, f"{error.filename or out} cannot be read or written: {error.strerror}.") from error
+    typer.echo(", ".join(f"{count} {what}" for what, count in counted.published.items()) + f" written to {out}")
+    for (metric, labels), count in sorted(counted.unused.items()):
+        typer.echo(f"not used: {count} {UNUSED[metric]} ({', '.join(labels)})")
     typer.echo(f"Next: funnelstream report {out}")
 
 
-def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[Topic, BufferedWriter]) -> dict[str, int]:
-    counted = dict.fromkeys((name.removesuffix(".ndjson") for name in FILES.values()), 0)
+def _write(files: ExitStack, loaded: Loaded, inputs: list[Input], until: int | None, folder: Path) -> _Counted:
+    outputs = {topic: files.enter_context((folder / name).open("wb")) for topic, name in FILES.items()}
+    (folder / "metrics.ndjson").write_bytes(b"")
+    (folder / OUTLINES).write_bytes(msgspec.json.encode([outline(funnel) for funnel in loaded.funnels]))
+    store = DiskStore(folder / "state", Label(loaded.application.application, 1))
+    files.callback(store.close)
+    return _run(Replay(loaded.program, store), inputs, until, outputs)
+
+
+def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[Topic, BufferedWriter]) -> _Counted:
+    counted = _Counted(dict.fromkeys((name.removesuffix(".ndjson") for name in FILES.values()), 0), Counter())
     try:
-        for effects in run.run(inputs, until, time.time_ns() // 1000):
+        for effects in run.run(inputs, until):
             for publish in effects.published:
                 outputs[publish.topic].write(output_line(publish))
-                counted[FILES[publish.topic].removesuffix(".ndjson")] += 1
+                counted.published[FILES[publish.topic].removesuffix(".ndjson")] += 1
+            counted.unused.update(count for count in effects.counts if count.metric in UNUSED)
     except Malformed as error:
         raise Stop(INPUT, str(error)) from error
+    except Failed as error:
+        traceback.print_exception(error.__cause__)
+        raise Stop(BUG, f"{error}; this is a bug in funnelstream: please report it with the lines above.") from error
     return counted
 
 
@@ -95,10 +132,12 @@ def _input(files: ExitStack, loaded: Loaded, text: str, envelope: bool) -> Input
     except OSError as error:
         raise Stop(ENVIRONMENT, f"input {path} cannot be read: {error.strerror}") from error
     read: Iterator[Line] = enveloped_lines(lines, path) if envelope else raw_lines(lines)
-    return Input(name, source.topics[0], read)
+    return Input(name, source.topics[0], path, read)
 
 
 def _folder(out: Path, overwrite: bool) -> Path:
+    if out.exists() and not out.is_dir():
+        raise Stop(INPUT, f"{out} is a file: name a folder to write to with --out.")
     if (out / OUTLINES).exists() and overwrite:
         shutil.rmtree(out / "state", ignore_errors=True)
     elif out.exists() and any(out.iterdir()):

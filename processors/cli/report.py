@@ -1,21 +1,67 @@
 """`funnelstream report`: a funnel as a table, from a replay or from the published topics."""
 
-import csv
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, TypedDict, TypeVar
 
 import msgspec
 import typer
 from rich.console import Console
 
-from processors.cli.tables import Row, funnel_table, rows_of
-from processors.engine.stop import ENVIRONMENT, Stop
+from processors.cli.tables import Format, Row, funnel_table, print_csv, rows_of
+from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.metrics.census import Census, FunnelOutline
 
-Format = Literal["table", "json", "csv"]
+Body = TypeVar("Body")
+
+
+class _Place(TypedDict, total=False):
+    stage: str | None
+    outcome: str | None
+    detour: str | None
+
+
+class _Subject(TypedDict):
+    id: str
+
+
+class _Transition(TypedDict):
+    funnel: str
+    transition_id: str
+    revision: int
+    op: str
+    kind: str
+    subject: _Subject
+    to: _Place | None
+    skipped: list[str]
+
+
+class _Conversion(TypedDict):
+    funnel: str
+    conversion_id: str
+    revision: int
+    op: str
+    name: str
+    count: str
+    advanced: bool
+
+
+class _Lead(TypedDict):
+    position: _Place | None
+
+
+class _Record(TypedDict, Generic[Body]):
+    key: str
+    value: Body
+
+
+RECORDS: dict[str, msgspec.json.Decoder[Any]] = {
+    "transitions": msgspec.json.Decoder(_Record[_Transition]),
+    "conversions": msgspec.json.Decoder(_Record[_Conversion]),
+    "leads": msgspec.json.Decoder(_Record[_Lead | None]),
+}
+"""Of each topic what a census reads of a line that `replay` wrote; the rest of the line is passed over."""
 
 
 def report(
@@ -31,9 +77,7 @@ def report(
     if format == "json":
         print(json.dumps([row._asdict() for row in rows], indent=2))
     elif format == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(Row._fields)
-        writer.writerows(["" if value is None else value for value in row] for row in rows)
+        print_csv(Row._fields, rows)
     else:
         for census in censuses:
             Console().print(funnel_table(census))
@@ -43,11 +87,9 @@ def _of_folder(folder: Path) -> list[Census]:
     from processors.cli.replay import OUTLINES
 
     try:
-        outlines = msgspec.json.decode((folder / OUTLINES).read_bytes(), type=list[FunnelOutline])
-        censuses = [Census(outline) for outline in outlines]
-        feed(censuses, "transitions", _lines(folder / "transitions.ndjson"))
-        feed(censuses, "conversions", _lines(folder / "conversions.ndjson"))
-        feed(censuses, "leads", _lines(folder / "leads.ndjson"))
+        censuses = [Census(outline) for outline in _outlines(folder / OUTLINES)]
+        for topic in RECORDS:
+            feed(censuses, topic, _lines(folder / f"{topic}.ndjson", topic))
     except OSError as error:
         raise Stop(
             ENVIRONMENT, f"{folder} is no folder that replay wrote: {error.filename} cannot be read ({error.strerror})."
@@ -67,10 +109,20 @@ def feed(censuses: Sequence[Census], topic: str, records: Iterator[tuple[str, An
                 census.conversion(body)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+def _outlines(path: Path) -> list[FunnelOutline]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[FunnelOutline])
+    except (ValueError, RecursionError) as error:
+        raise Stop(INPUT, f"{path}:1 is no outline of funnels that replay wrote: {error}; run replay again.") from error
+
+
+def _lines(path: Path, topic: str) -> Iterator[tuple[str, Any]]:
     with path.open("rb") as lines:
-        for line in lines:
-            record = msgspec.json.decode(line)
+        for number, line in enumerate(lines, 1):
+            try:
+                record = RECORDS[topic].decode(line)
+            except (ValueError, RecursionError) as error:
+                raise Stop(INPUT, f"{path}:{number} is no record that replay wrote: {error}; run replay again.") from error
             yield record["key"], record["value"]
 
 

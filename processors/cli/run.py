@@ -11,7 +11,7 @@ import typer
 
 from processors.cli.loading import Loaded, load
 from processors.engine.process import run_process
-from processors.engine.settings import EngineSettings, Limits, TopicNames
+from processors.engine.settings import EngineSettings, Limits
 from processors.engine.worker import Worker
 from processors.stages.diff import Operation
 from processors.stages.timeline import MoveKind
@@ -46,7 +46,7 @@ def engine_settings(loaded: Loaded, instance: str) -> EngineSettings:
         instance=instance,
         kafka=application.kafka,
         source_topics={topic: name for name, source in application.sources.items() for topic in source.topics},
-        topics=TopicNames(**application.own_topics._asdict()),
+        topics=application.own_topics,
         state_path=Path(application.state.path),
         limits=Limits(limits.batch_records, limits.batch_bytes, limits.batch_time / SECOND),
         listen=application.http.listen,

@@ -20,6 +20,10 @@ def schema(
     check: Annotated[bool, typer.Option("--check", help=f"Fail if {PUBLISHED}/ differs from the models.")] = False,
 ) -> None:
     """Print the JSON Schemas of published records, definitions and configuration."""
+    if write and check:
+        raise typer.BadParameter("--write makes what --check compares with: give one of them")
+    if name is not None and (write or check):
+        raise typer.BadParameter(f"--write and --check are for all schemas: leave out {name}", param_hint="NAME")
     schemas = all_schemas()
     if name is not None and name not in schemas:
         raise typer.BadParameter(f"{name!r} is none of {', '.join(schemas)}", param_hint="NAME")

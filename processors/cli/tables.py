@@ -1,11 +1,17 @@
-"""Tables: a counted funnel as lines, and as what a terminal shows."""
+"""Tables: what a command prints as CSV, and a counted funnel as lines and as what a terminal shows."""
 
-from typing import NamedTuple
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from processors.metrics.census import Census
+
+Format = Literal["table", "json", "csv"]
+"""How a command prints its data."""
 
 BAR = 16
 """Characters of the longest bar."""
@@ -23,6 +29,13 @@ class Row(NamedTuple):
     of_previous: float | None
     counted: int | None
     repeats: int | None
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a line of column names and then the rows; None is an empty cell."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(columns)
+    writer.writerows(["" if value is None else value for value in row] for row in rows)
 
 
 def rows_of(census: Census) -> list[Row]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from processors.cli.loading import Loaded, load
-from processors.engine.settings import Clients
+from processors.engine.settings import Clients, make_client
 from processors.engine.stop import ENVIRONMENT, Stop
 
 topics = typer.Typer(help="The topics that the application writes.", no_args_is_help=True)
@@ -35,7 +35,7 @@ def create(
     wanted = wanted_topics(settings.topics, loaded.application.topics.partitions)
     if with_sources:
         wanted += [WantedTopic("source", name, loaded.application.topics.partitions, {}) for name in _source_topics(loaded)]
-    reports = create_topics(AdminClient(Clients(settings).admin()), wanted, loaded.application.topics.replication)
+    reports = create_topics(make_client(AdminClient, Clients(settings).admin()), wanted, loaded.application.topics.replication)
     for report in reports:
         typer.echo(f"{report.state:<8} {report.name}" + (f" ({report.detail})" if report.detail else ""))
     differing = [report.name for report in reports if report.state == "differs" and report.name not in _source_topics(loaded)]

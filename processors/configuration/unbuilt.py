@@ -93,7 +93,13 @@ _IN_APPLICATION = (
 
 def unbuilt(definitions: DefinitionSet, application: WrittenApplication) -> list[Problem]:
     """Everything in valid definitions and a valid configuration that `run` and `replay` cannot do yet, by place."""
-    problems = _found(_IN_APPLICATION, application.document, application.model_dump(by_alias=True))
+    in_application = _found(_IN_APPLICATION, application.document, application.model_dump(by_alias=True))
+    return in_order([*in_application, *unbuilt_in(definitions)])
+
+
+def unbuilt_in(definitions: DefinitionSet) -> list[Problem]:
+    """What of it the definitions use."""
+    problems: list[Problem] = []
     for file in definitions.files:
         problems += _found(_IN_DEFINITIONS, file.document, file.outline.keys)
         if file.outline.is_library:

@@ -82,9 +82,17 @@ def _check_depth(text: str) -> None:
             raise Refused(TOO_DEEP, Place(event.start_mark.line + 1, event.start_mark.column + 1))
 
 
+_MENDS = {
+    "mapping values are not allowed": "; a text that holds ': ' needs quotes around it",
+    "character '\\t'": "; indent with spaces, not with tabs",
+}
+"""What to write instead, for the two mistakes that people make most; by words of the parser's own sentence."""
+
+
 def _no_yaml(reason: object, place: Place) -> Refused:
     said = str(reason).partition("\n")[0] or type(reason).__name__
-    return Refused(f"this is no YAML: {said}", place)
+    mend = next((mend for words, mend in _MENDS.items() if words in said), "")
+    return Refused(f"this is no YAML: {said}{mend}", place)
 
 
 def _place_of_character(text: str, position: int) -> Place:

@@ -2,12 +2,15 @@
 
 Each file is read in its own order; of the next records of all files the one with the earliest event time comes first,
 so that a file that is out of order shows what late facts do. The largest event time read so far is the broker time,
-and so the recorded time: a replay has no clock of its own and gives the same bytes every time.
+and so the recorded time; what comes before any record that names a time takes the earliest of the first times that the
+files name, or where there is none `limits.past`. A replay has no clock: the same files give the same bytes every time.
 """
 
 import base64
 import heapq
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,15 +21,20 @@ from processors.state.rows import Store
 from processors.topology.effects import Effects, FactsRecord, Publish, Topic
 from processors.topology.program import Program, SourcePlan
 from processors.topology.topology import Topology
-from schemas.instants import MILLISECOND
+from schemas.instants import FIRST, LAST, MILLISECOND
 
 PARTITION = 0
 """A replay has one facts partition."""
+
+LOOKED_AHEAD = 1_000
+"""Records of each file among which the first time is looked for before the replay begins."""
 
 
 class Line(NamedTuple):
     """One line of an input file: a raw record value, or what its envelope says."""
 
+    number: int
+    """From 1, as an editor counts them."""
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]
@@ -35,10 +43,11 @@ class Line(NamedTuple):
 
 
 class Input(NamedTuple):
-    """A file of records of one source."""
+    """A file of records of one source; `file` is its name as the user wrote it."""
 
     source: str
     topic: str
+    file: str
     lines: Iterator[Line]
 
 
@@ -51,6 +60,10 @@ class _Head(NamedTuple):
     line: Line
 
 
+class Failed(Exception):
+    """The core raised on a record, which is a bug of ours and never the record's fault; the cause is what it raised."""
+
+
 class Replay:
     """Runs inputs through the topology; see the module."""
 
@@ -59,17 +72,21 @@ class Replay:
         self._topology = Topology(program)
         self._store = store
         self._offset = 0
-        self.now = 0
-        """The largest event time read so far, in microseconds."""
+        self.now = program.past
+        """The largest event time read so far, in microseconds; before the first one, when the replay began."""
 
-    def run(self, inputs: list[Input], as_of: int | None, start: int) -> Iterator[Effects]:
+    def run(self, inputs: list[Input], as_of: int | None) -> Iterator[Effects]:
         """The effects of every record, in order.
 
         Args:
             inputs: Files with the source each belongs to.
             as_of: Last watermark in microseconds; records later than this are not read.
-            start: What the time is for records that come before any that names one, in microseconds.
+
+        Raises:
+            Failed: The core raised on a record; the message names its file and line.
+            Malformed: A line is no envelope.
         """
+        inputs = self._begin(inputs)
         heads: list[_Head] = []
         for file, given in enumerate(inputs):
             self._push(heads, inputs, file, 0, next(given.lines, None))
@@ -79,50 +96,79 @@ class Replay:
                 return
             self.now = max(self.now, head.at)
             given = inputs[head.file]
-            record = self._record(given, head, self.now or start)
-            yield from self._take(record)
+            yield from self._take(given, head)
             self._push(heads, inputs, head.file, head.number + 1, next(given.lines, None))
+
+    def _begin(self, inputs: list[Input]) -> list[Input]:
+        """Set the time to the earliest of the files' first times; nothing that was looked at is lost."""
+        begun, times = [], []
+        for given in inputs:
+            seen = []
+            for line in islice(given.lines, LOOKED_AHEAD):
+                seen.append(line)
+                time = self._time(given, line)
+                if time is not None and time >= self._program.past:
+                    times.append(time)
+                    break
+            begun.append(given._replace(lines=chain(seen, given.lines)))
+        self.now = min(times, default=self._program.past)
+        return begun
 
     def _push(self, heads: list[_Head], inputs: list[Input], file: int, number: int, line: Line | None) -> None:
         if line is not None:
-            at = line.timestamp if line.timestamp is not None else self._event_time(inputs[file], line)
+            at = self._time(inputs[file], line)
             heapq.heappush(heads, _Head(at if at is not None else self.now, file, number, line))
 
-    def _event_time(self, given: Input, line: Line) -> int | None:
-        """The latest event time of a record's statements; None where it names none."""
+    def _time(self, given: Input, line: Line) -> int | None:
+        """The Kafka time of a record, else the latest event time of its statements; None where it names none that is one."""
+        if line.timestamp is not None:
+            return line.timestamp if FIRST <= line.timestamp <= LAST else None
         plan: SourcePlan = self._program.sources[given.source]
         record = SourceRecord(given.source, given.topic, 0, 0, 0, line.key, line.value, line.headers)
-        try:
-            times = [said.occurred_at for said in plan.decoder.decode(record).statements if said.occurred_at is not None]
-        except Undecodable:
-            return None
-        return max(times, default=None)
+        with _naming(given, line):
+            try:
+                statements = plan.decoder.decode(record).statements
+            except Undecodable:
+                return None
+        return max((said.occurred_at for said in statements if said.occurred_at is not None), default=None)
 
-    def _record(self, given: Input, head: _Head, now: int) -> SourceRecord:
+    def _record(self, given: Input, head: _Head) -> SourceRecord:
         line = head.line
-        time = line.timestamp if line.timestamp is not None else now
+        time = line.timestamp if line.timestamp is not None else self.now
         return SourceRecord(given.source, given.topic, head.file, head.number, time, line.key, line.value, line.headers)
 
-    def _take(self, record: SourceRecord) -> Iterator[Effects]:
-        effects = self._topology.ingest(record)
+    def _take(self, given: Input, head: _Head) -> Iterator[Effects]:
+        record = self._record(given, head)
+        with _naming(given, head.line):
+            effects = self._topology.ingest(record)
         facts = [publish for publish in effects.published if publish.topic == "facts"]
         effects.published = [publish for publish in effects.published if publish.topic != "facts"]
         yield effects
         for publish in facts:
-            yield self._advance(publish, max(self.now, record.timestamp))
+            with _naming(given, head.line):
+                effects = self._advance(publish)
+            yield effects
 
-    def _advance(self, publish: Publish, now: int) -> Effects:
+    def _advance(self, publish: Publish) -> Effects:
         rows = Overlay(self._store, PARTITION)
-        effects = self._topology.advance(FactsRecord(publish.value or b"", PARTITION, self._offset, now), rows)
+        effects = self._topology.advance(FactsRecord(publish.value or b"", PARTITION, self._offset, self.now), rows)
         self._offset += 1
         self._store.apply({PARTITION: effects.rows}, {})
         effects.published += effects.snapshots.values()
         return effects
 
 
+@contextmanager
+def _naming(given: Input, line: Line) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise Failed(f"{given.file}:{line.number}: the record could not be processed ({type(error).__name__})") from error
+
+
 def raw_lines(lines: Iterator[bytes]) -> Iterator[Line]:
     """One raw record value per line; empty lines are passed over."""
-    return (Line(None, line.rstrip(b"\r\n"), [], None) for line in lines if line.strip())
+    return (Line(number, None, line.rstrip(b"\r\n"), [], None) for number, line in enumerate(lines, 1) if line.strip())
 
 
 class Malformed(ValueError):
@@ -143,8 +189,9 @@ def enveloped_lines(lines: Iterator[bytes], name: str) -> Iterator[Line]:
         try:
             envelope = msgspec.json.decode(line, type=dict[str, Any])
             headers = [(str(key), read(value)) for key, value in (envelope.get("headers") or {}).items()]
-            yield Line(read(envelope.get("key")), read(envelope.get("value")), headers, int(envelope["timestamp"]) * MILLISECOND)
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError) as error:
+            timestamp = int(envelope["timestamp"]) * MILLISECOND
+            yield Line(number, read(envelope.get("key")), read(envelope.get("value")), headers, timestamp)
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise Malformed(
                 f'{name}:{number}: the line is no envelope ({error}); write {{"key", "value", "headers", "timestamp"}} with the '
                 "timestamp in milliseconds, or leave out --envelope"
