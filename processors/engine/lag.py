@@ -48,11 +48,12 @@ class Lag:
 
 
 def _behind(partition: dict[str, Any], lane: Lane) -> int | None:
-    """Records that could be read and are not committed; None while librdkafka knows neither end nor position."""
+    """Records that could be read and are not committed; None while librdkafka knows neither end nor position.
+
+    Before the first record of a partition, as after a restart with nothing to read, its position is where it is fetched from.
+    """
     end: int = partition["ls_offset"] if partition["ls_offset"] >= 0 else partition["hi_offset"]
-    position: int = partition["app_offset"]
-    if end < 0:
-        return None
-    if position < 0:
-        position = lane.committed or max(partition["lo_offset"], 0)
-    return max(end - position, 0) + lane.taken
+    position: int = partition["app_offset"] if partition["app_offset"] >= 0 else partition["next_offset"]
+    if lane.committed is not None:
+        position = max(position, lane.committed)
+    return None if end < 0 or position < 0 else max(end - position, 0) + lane.taken

@@ -11,7 +11,9 @@ from processors.state.rows import RESERVED
 
 KEY = RESERVED + b"mark"
 
-_BEGIN_AGAIN = "give the application a new name: it starts empty and reads its sources from their beginning"
+_BEGIN_AGAIN = (
+    "give the application a new name and its topics another prefix: it starts empty and reads its sources from their beginning"
+)
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -71,3 +73,24 @@ def check(row: bytes | None, committed: int | None, expected: Mark, place: str) 
             f"{place}: its state was written under the definitions {found.definitions}, this worker has {expected.definitions}. "
             f"Run the definitions that wrote it, or {_BEGIN_AGAIN}.",
         )
+
+
+def check_unread(first: int | None, committed: int | None, place: str) -> None:
+    """Refuse to go on where records were deleted that nobody has read.
+
+    Args:
+        first: Offset of the first record that the facts partition still has.
+        committed: The group's offset of it; None when there is none.
+        place: Names the partition in the sentence.
+
+    Raises:
+        Stop: The records between the two are lost; reading would go on behind them without a word.
+    """
+    if first is None or committed is None or first <= committed + 1:  # the marker of the last transaction read counts one
+        return
+    raise Stop(
+        ENVIRONMENT,
+        f"{place}: the group has read it up to offset {committed}, but it begins at offset {first} now: the facts from "
+        f"{committed} to {first - 1} were deleted unread, by retention or by hand. Set retention.ms=-1 and retention.bytes=-1 "
+        f"on the topic, and {_BEGIN_AGAIN}.",
+    )

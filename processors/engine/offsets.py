@@ -27,10 +27,11 @@ class Bounds(NamedTuple):
     end: int
 
 
-class _Question:
+class OffsetQuestion:
     """One future of one partition, asked again until it is answered."""
 
     def __init__(self, admin: AdminClient, place: Place, spec: OffsetSpec) -> None:
+        """Ask."""
         self._admin = admin
         self._place = place
         self._spec = spec
@@ -38,7 +39,7 @@ class _Question:
         self._future = self._ask()
 
     def answer(self) -> int | None:
-        """The offset, or None while it is not known."""
+        """The offset, or None while it is not known; raises `Stop` when it will not be."""
         if not self._future.done():
             return None
         try:
@@ -69,8 +70,8 @@ class BoundsQuestion:
     """Asks for both ends of one partition."""
 
     def __init__(self, admin: AdminClient, place: Place) -> None:
-        self._earliest = _Question(admin, place, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-        self._end = _Question(admin, place, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        self._earliest = OffsetQuestion(admin, place, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        self._end = OffsetQuestion(admin, place, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
     def answer(self) -> Bounds | None:
         """The bounds, or None while they are not known; raises `Stop` when they will not be."""

@@ -20,7 +20,8 @@ from processors.engine.triage import Verdict, ending, error_of, triage
 log = logging.getLogger(__name__)
 
 _SLICE = 2.0
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 0.5
+"""Seconds. With `_SLICE` the longest that a signal waits to be heard."""
 _TIMEOUT = 30.0
 _CREATE = "run `funnelstream topics create --config FILE`"
 
@@ -68,7 +69,7 @@ def check_topics(admin: AdminClient, settings: EngineSettings, topics: Mapping[s
         Stop: Something is missing; a line for each.
     """
     names = settings.topics
-    own = names.all().values() if configs else (names.facts, names.changelog)
+    own = names if configs else (names.facts, names.changelog)
     missing = [f"topic {name} does not exist, or this user may not see it: {_CREATE}" for name in own if name not in topics]
     missing += [
         f"topic {name} of source {source} does not exist, or this user may not see it: create it, or correct sources.{source}"
@@ -99,7 +100,7 @@ def _permission_faults(admin: AdminClient, settings: EngineSettings) -> list[str
     """What ER-31 grants and these brokers do not; asked for here, because a commit that fails for it does not name its topic."""
     names = settings.topics
     read, write = AclOperation.READ, AclOperation.WRITE
-    needed: dict[str, list[AclOperation]] = {name: [write] for name in names.all().values()}
+    needed: dict[str, list[AclOperation]] = {name: [write] for name in names}
     needed |= {name: [read] for name in settings.source_topics}
     needed |= {name: [read, write] for name in (names.facts, names.changelog)}
     found = []

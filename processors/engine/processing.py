@@ -15,7 +15,7 @@ from processors.engine import mark
 from processors.engine.driven import Topology
 from processors.engine.lanes import Lane
 from processors.engine.parts import Parts
-from processors.engine.stop import BUG, ENVIRONMENT, Stop
+from processors.engine.stop import AGAIN, BUG, ENVIRONMENT, Stop
 from processors.engine.transaction import TooLarge
 from processors.engine.triage import MustAbort, Verdict, triage
 from processors.sources.statement import SourceRecord
@@ -51,7 +51,7 @@ class Processing:
         self._transaction = parts.transaction
         self._produce = parts.transaction.produce
         self._lanes = parts.lanes
-        self._names = topics.published()
+        self._names: dict[str, str] = topics._asdict()
         self._changelog = topics.changelog
         self._facts: list[Publish] = []
         self._snapshots: dict[bytes, Publish] = {}
@@ -109,9 +109,12 @@ class Processing:
         self.positions = {}
 
     def _touch(self, lane: Lane, message: Message) -> None:
+        offset: int = message.offset()  # type: ignore[assignment]  # a record has an offset
+        if lane.overlay is not None and lane.committed is not None and offset < lane.committed:
+            raise _read_before(lane, offset)
         if not self._transaction.is_open:
             self._transaction.begin()
-        lane.start = lane.next = message.offset()  # type: ignore[assignment]  # a record has an offset
+        lane.start = lane.next = offset
         self.touched.append(lane)
 
     def _touch_all(self, messages: Sequence[Message]) -> None:
@@ -199,6 +202,16 @@ class Processing:
         """Served within the commit. A failed delivery needs nothing here: the commit fails with it (ER-11)."""
         if error is None:
             self.positions[message.partition()] = message.offset() + 1  # type: ignore[index, operator]
+
+
+def _read_before(lane: Lane, offset: int) -> Stop:
+    """The consumer began where the group's offset had been moved to, after the rows were checked against it (ER-25)."""
+    return Stop(
+        AGAIN,
+        f"{lane.topic} partition {lane.partition}: a record at offset {offset} came, but its rows reach offset {lane.committed}: "
+        "facts would be counted twice. The group's offsets were reset, or the topic was made anew, while this worker ran; the "
+        "next start checks both.",
+    )
 
 
 def _too_large(topic: str, key: bytes | None, value: bytes | None) -> Stop:

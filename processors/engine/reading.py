@@ -1,13 +1,17 @@
 """Reads a topic from its beginning to where it ended when the reading began: committed records only, outside any group."""
 
+import time
 from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from processors.engine.settings import make_client
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.triage import error_of
 
 _TIMEOUT = 30.0
+_SILENCE = 60.0
+"""Seconds without a record or an end after which the brokers are taken for gone: librdkafka would wait for ever."""
 
 
 def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
@@ -18,9 +22,11 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
         topic: Name of the topic.
 
     Raises:
-        Stop: With code 3 when the brokers do not answer, or the topic is not there or may not be read.
+        Stop: With code 3 when the brokers do not answer, or the topic is not there or may not be read; with code 1 when
+            librdkafka does not take a setting.
     """
-    consumer = Consumer(
+    consumer = make_client(
+        Consumer,
         {
             **kafka,
             "group.id": "funnelstream-reading",  # librdkafka wants one; nothing is joined or committed
@@ -29,7 +35,7 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "log_level": 0,
-        }
+        },
     )
     try:
         yield from _to_the_end(consumer, topic, _partitions(consumer, topic))
@@ -51,8 +57,15 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
 def _to_the_end(consumer: Consumer, topic: str, partitions: list[int]) -> Iterator[Message]:
     consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
     unfinished = set(partitions)
+    heard = time.monotonic()
     while unfinished:
         messages = consumer.consume(5_000, 1.0)
+        if not messages and time.monotonic() - heard > _SILENCE:
+            raise Stop(
+                ENVIRONMENT,
+                f"topic {topic} cannot be read to its end: no record came for {_SILENCE:.0f} s, and partitions "
+                f"{sorted(unfinished)} are not through. Check that their brokers run, then start again.",
+            )
         for message in messages:
             error = message.error()
             if error is None:
@@ -61,3 +74,5 @@ def _to_the_end(consumer: Consumer, topic: str, partitions: list[int]) -> Iterat
                 unfinished.discard(message.partition())
             else:
                 raise KafkaException(error)
+        if messages:
+            heard = time.monotonic()

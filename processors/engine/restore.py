@@ -13,9 +13,11 @@ from collections.abc import Iterable, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from processors.engine import mark
-from processors.engine.offsets import Bounds, BoundsQuestion
+from processors.engine.admin import OffsetSpec
+from processors.engine.offsets import Bounds, BoundsQuestion, OffsetQuestion
 from processors.engine.parts import Parts
 from processors.engine.progress import Progress, no_progress
+from processors.engine.settings import make_client
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.triage import Verdict, error_of, triage
 from processors.state.rows import Position
@@ -34,10 +36,12 @@ TOMBSTONES_KEPT = 23 * 3600.0
 class _Partition:
     """How far the restore of one partition has come."""
 
-    def __init__(self, number: int, committed: int | None, question: BoundsQuestion) -> None:
+    def __init__(self, number: int, committed: int | None, question: BoundsQuestion, facts: OffsetQuestion) -> None:
         self.number = number
         self.committed = committed
         self.question = question
+        self.facts = facts
+        self.facts_first: int | None = None
         self.bounds = Bounds(0, 0)
         self.start = 0
         self.position = 0
@@ -47,7 +51,10 @@ class _Partition:
 
     def complete(self) -> bool:
         """The reader has passed the end, or was at least answered where nothing is to be read: a missing permission shows."""
-        return self.reading and self.answered and self.position >= self.bounds.end
+        if not (self.reading and self.answered and self.position >= self.bounds.end):
+            return False
+        self.facts_first = self.facts.answer()
+        return self.facts_first is not None
 
 
 class Restorer:
@@ -133,7 +140,8 @@ class Restorer:
                 del self._unasked[answer.partition]
                 committed = answer.offset if answer.offset >= 0 else None
                 question = BoundsQuestion(self._admin, (self._changelog, answer.partition))
-                self._active[answer.partition] = _Partition(answer.partition, committed, question)
+                first = OffsetQuestion(self._admin, (self._facts, answer.partition), OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+                self._active[answer.partition] = _Partition(answer.partition, committed, question, first)
 
     def _start_reading(self) -> None:
         """Step 2: the ends of the changelog, then the reader from where the store is to be trusted."""
@@ -145,7 +153,7 @@ class Restorer:
             restoring.reading = True
             restoring.moved_at = time.monotonic()
             if self._reader is None:
-                self._reader = Consumer(self._reader_settings)
+                self._reader = make_client(Consumer, self._reader_settings)
             self._reader.incremental_assign([TopicPartition(self._changelog, restoring.number, restoring.start)])
 
     def _trusted_start(self, partition: int, bounds: Bounds) -> int:
@@ -222,7 +230,9 @@ class Restorer:
         self.remove([number])
         self._storehouse.store.apply({}, {number: Position(max(restoring.position, restoring.start), time.time())})
         row = self._storehouse.store.get(number, mark.KEY)
-        mark.check(row, restoring.committed, self._expected, f"{self._facts} partition {number}")
+        place = f"{self._facts} partition {number}"
+        mark.check(row, restoring.committed, self._expected, place)
+        mark.check_unread(restoring.facts_first, restoring.committed, place)
 
     def _check_patience(self) -> None:
         now = time.monotonic()

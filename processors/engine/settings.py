@@ -5,15 +5,19 @@ configuration that says otherwise is refused by name (ER-1, ER-2, ER-3, ER-5, ER
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaException
 
 from processors.engine.stop import INPUT, Stop
-from processors.topology.effects import Topic
-from schemas.application import KAFKA_DEFAULTS
+from processors.engine.triage import error_of
+from schemas.application import KAFKA_DEFAULTS, OwnTopics
 from schemas.kafka_settings import check_kafka
+
+C = TypeVar("C")
 
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")
 
@@ -62,33 +66,6 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class TopicNames:
-    """The application's own topics by role."""
-
-    facts: str
-    changelog: str
-    transitions: str
-    conversions: str
-    leads: str
-    metrics: str
-    dead_letters: str
-
-    def published(self) -> dict[Topic, str]:
-        """The topics that the topology may publish to."""
-        return {
-            "facts": self.facts,
-            "transitions": self.transitions,
-            "conversions": self.conversions,
-            "leads": self.leads,
-            "dead_letters": self.dead_letters,
-        }
-
-    def all(self) -> dict[str, str]:
-        """Every topic by its role."""
-        return {role: getattr(self, role) for role in self.__dataclass_fields__}
-
-
-@dataclass(frozen=True)
 class EngineSettings:
     """All that a worker needs to know.
 
@@ -113,7 +90,7 @@ class EngineSettings:
     instance: str
     kafka: Mapping[str, object]
     source_topics: Mapping[str, str]
-    topics: TopicNames
+    topics: OwnTopics
     state_path: Path
     limits: Limits = field(default_factory=Limits)
     listen: str | None = "127.0.0.1:8080"
@@ -221,6 +198,18 @@ class Clients:
     def _of(self, others: tuple[str, ...]) -> dict[str, Any]:
         """What was given, less what only another kind of client knows."""
         return {name: value for name, value in self._given.items() if not name.startswith(others)}
+
+
+def make_client(kind: Callable[[dict[str, Any]], C], settings: dict[str, Any]) -> C:
+    """A client of librdkafka.
+
+    Raises:
+        Stop: librdkafka does not know a setting, or does not take its value; it names it.
+    """
+    try:
+        return kind(settings)
+    except KafkaException as raised:
+        raise Stop(INPUT, f"kafka settings: {error_of(raised).str()}") from raised
 
 
 def _text(value: object) -> str:

@@ -73,7 +73,10 @@ class Storehouse:
     def close(self) -> None:
         """Close the store and let the folder go."""
         if self._store is not None:
-            self._store.close()
+            try:
+                self._store.close()
+            except Damaged as why:
+                log.warning("%s", self.discard(why).sentence)
             self._store = None
         if self._lock is not None:
             self._lock.close()

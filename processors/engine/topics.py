@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 from confluent_kafka import KafkaError, KafkaException
 
 from processors.engine.admin import AdminClient, ConfigResource, NewTopic, ResourceType
-from processors.engine.settings import TopicNames
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.triage import error_of
+from schemas.application import OwnTopics
 
 _DAY = 86_400_000
 _TIMEOUT = 30.0
@@ -51,9 +51,9 @@ _CONFIG: dict[str, dict[str, str]] = {
 }
 
 
-def wanted_topics(names: TopicNames, partitions: int) -> list[WantedTopic]:
+def wanted_topics(names: OwnTopics, partitions: int) -> list[WantedTopic]:
     """The topics of an application, each with the same number of partitions (facts and changelog must agree, ER-3)."""
-    return [WantedTopic(role, name, partitions, dict(_CONFIG[role])) for role, name in names.all().items()]
+    return [WantedTopic(role, name, partitions, dict(_CONFIG[role])) for role, name in names._asdict().items()]
 
 
 def create_topics(admin: AdminClient, wanted: Sequence[WantedTopic], replication: int | None = None) -> list[TopicReport]:

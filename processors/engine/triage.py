@@ -4,6 +4,7 @@ The order of `triage` is the rule: a fatal error is never retried, a missing per
 retriable one repeats the very same call, and whatever is unknown ends the process, because a restart is exact and a guess is not.
 """
 
+import re
 from enum import Enum
 from typing import NamedTuple
 
@@ -110,9 +111,18 @@ def ending(error: KafkaError, call: str, resource: str = "") -> Stop:
         kind = _FORBIDDEN[error.code()]
         name = f" {resource}" if resource else ""
         return Stop(ENVIRONMENT, f"{call}: permission on {kind}{name} is missing ({error.str()}): grant it, see ER-31")
-    seen = SEEN.get(error.code())
+    seen = SEEN.get(_reason(error))
     meaning = f": {seen.meaning}" if seen else ""
     return Stop(AGAIN, f"{call} ended this worker: {error.name()} ({error.str()}){meaning}. A restart is exact.")
+
+
+def _reason(error: KafkaError) -> int:
+    """The code that explains an error: librdkafka names the one behind a `_FATAL` only in its text."""
+    if error.code() != KafkaError._FATAL:
+        return error.code()
+    text = error.str()
+    words = set(re.findall(r"\w+", text))
+    return next((code for code in SEEN if KafkaError(code).name() in words or KafkaError(code).str() in text), error.code())
 
 
 def error_of(exception: KafkaException) -> KafkaError:

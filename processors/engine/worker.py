@@ -8,8 +8,6 @@ Nothing but the loop's thread touches consumer, producer or store (ER-29).
 import logging
 import os
 import threading
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
@@ -27,22 +25,24 @@ from processors.engine.parts import Parts
 from processors.engine.processing import Processing
 from processors.engine.purge import Purge
 from processors.engine.restore import Restorer
-from processors.engine.settings import Clients, EngineSettings, Limits, TopicNames
-from processors.engine.stop import AGAIN, INPUT, Stop
+from processors.engine.settings import Clients, EngineSettings, Limits, make_client
+from processors.engine.stop import AGAIN, Stop
 from processors.engine.storehouse import Storehouse
 from processors.engine.transaction import Transaction
 from processors.engine.triage import error_of
 from processors.engine.watchdog import Watchdog
 from processors.state.rows import Damaged
 
-__all__ = ["EngineSettings", "Limits", "Stop", "TopicNames", "Worker"]
+__all__ = ["EngineSettings", "Limits", "Stop", "Worker"]
 
 log = logging.getLogger(__name__)
 
-C = TypeVar("C")
-
 _LEAVES_WITHIN = 8.0
 """Seconds."""
+
+
+class _Leaving(Exception):
+    """Asked to stop while brokers did not answer yet: nothing is joined, so there is nothing to commit or to leave."""
 
 
 class Worker:
@@ -94,6 +94,8 @@ class Worker:
         self._watchdog.start()
         try:
             self._connect_and_work()
+        except _Leaving:
+            log.info("stopped before it joined the group %s", self._settings.application)
         except KafkaException as raised:
             raise self._errors.ending(error_of(raised), "a Kafka call") from raised
         finally:
@@ -105,14 +107,14 @@ class Worker:
     def _connect_and_work(self) -> None:
         """Check, then fence a predecessor (ER-23), then join: in the order in which a mistake does the least harm."""
         settings, options = self._settings, self._errors.options()
-        admin = _made(AdminClient, self._clients.admin() | options)
-        there = preflight.reach_brokers(admin, self._errors, settings, self.health.beat)
+        admin = make_client(AdminClient, self._clients.admin() | options)
+        there = preflight.reach_brokers(admin, self._errors, settings, self._beat)
         partitions = preflight.check_topics(admin, settings, there, configs=self._check_configs)
         topics = [*settings.source_topics, settings.topics.facts]
         self.metrics.initialise(self._topology.definitions_digest, settings.source_topics, topics, settings.label_sets)
-        producer = _made(Producer, self._clients.producer() | options)
+        producer = make_client(Producer, self._clients.producer() | options)
         transaction = Transaction(producer, self._watchdog, self._errors, self._clients.transaction_timeout)
-        transaction.initialise(settings.connect_within, settings.kafka.get("bootstrap.servers"), self.health.beat)
+        transaction.initialise(settings.connect_within, settings.kafka.get("bootstrap.servers"), self._beat)
         self._work(
             Parts(
                 settings,
@@ -120,7 +122,7 @@ class Worker:
                 self._topology.definitions_digest,
                 partitions,
                 admin,
-                _made(Consumer, self._clients.consumer() | options | {"stats_cb": Lag(self.metrics, self._lanes)}),
+                make_client(Consumer, self._clients.consumer() | options | {"stats_cb": Lag(self.metrics, self._lanes)}),
                 transaction,
                 Storehouse(settings, partitions),
                 self._lanes,
@@ -130,6 +132,12 @@ class Worker:
                 self._stopping,
             )
         )
+
+    def _beat(self) -> None:
+        """A sign of life while brokers are waited for; SIGTERM ends the wait (ER-28)."""
+        self.health.beat()
+        if self._stopping.is_set():
+            raise _Leaving
 
     def _work(self, parts: Parts) -> None:
         """Join the group, turn the loop, and leave, whatever ended it."""
@@ -145,6 +153,8 @@ class Worker:
             failure = parts.storehouse.discard(why)
         except Stop as stop:
             failure = stop
+        except KafkaException as raised:
+            failure = self._errors.ending(error_of(raised), "a Kafka call")
         restorer.close()
         self._leave(parts, failure)
         if failure is not None:
@@ -161,14 +171,6 @@ class Worker:
         parts.storehouse.close()
         hung.cancel()
         log.info("left the group %s", self._settings.application)
-
-
-def _made(kind: Callable[[dict[str, Any]], C], settings: dict[str, Any]) -> C:
-    """A client; librdkafka names a setting that it does not know, or whose value it does not take."""
-    try:
-        return kind(settings)
-    except KafkaException as raised:
-        raise Stop(INPUT, f"kafka settings: {error_of(raised).str()}") from raised
 
 
 def _give_up(failure: Stop | None) -> None:

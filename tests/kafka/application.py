@@ -4,7 +4,6 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,8 +18,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at
     ResourceType,
 )
 
-from processors.engine.settings import TopicNames
 from processors.engine.topics import create_topics, wanted_topics
+from schemas.application import OwnTopics
 from tests.kafka.processes import WorkerProcess, wait_until
 
 PARTITIONS = 4
@@ -43,7 +42,7 @@ class Application:
         self.kafka = {"bootstrap.servers": bootstrap, **(kafka or {})}
         self.folder = folder
         self.input = f"{self.name}.input"
-        self.topics = TopicNames(*(f"{self.name}.{role}" for role in ROLES))
+        self.topics = OwnTopics(*(f"{self.name}.{role}" for role in ROLES))
         self.admin = AdminClient(self.client())
         self.sent: dict[str, list[int]] = defaultdict(list)
         self._workers: dict[str, WorkerProcess] = {}
@@ -58,6 +57,12 @@ class Application:
         create_topics(self.admin, wanted_topics(self.topics, PARTITIONS))
         return self
 
+    def delete(self, *topics: str) -> None:
+        """Delete topics, and wait until the brokers have done so."""
+        for future in self.admin.delete_topics(list(topics)).values():
+            future.result()
+        wait_until(lambda: not {*topics} & {*self.admin.list_topics(timeout=10).topics}, "the topics to be gone")
+
     def settings(self, instance: str = "one", **changes: Any) -> dict[str, Any]:
         """What `worker_main` reads."""
         told = {
@@ -65,7 +70,7 @@ class Application:
             "instance": instance,
             "kafka": self.kafka | changes.pop("kafka", {}),
             "source_topics": {self.input: "web"},
-            "topics": asdict(self.topics),
+            "topics": self.topics._asdict(),
             "state_path": str(self.folder / "state"),
             "listen": "127.0.0.1:0",
         }

@@ -29,7 +29,8 @@ def test_er06_er08_records_without_output_move_the_offsets_too(app: Application)
     app.send([("a", "drop"), ("b", "drop"), ("c", "drop"), ("a", 5)])
     app.wait_exact()
     wait_until(lambda: sum(app.committed(app.input).values()) == 4, "the offsets of dropped records to be committed")
-    assert worker.metrics()['funnelstream_worker_dropped_total{reason="unmatched",source="web"}'] == 3
+    dropped = 'funnelstream_worker_dropped_total{reason="unmatched",source="web"}'
+    wait_until(lambda: worker.metrics()[dropped] == 3, "what was dropped to be counted, which follows the commit")
 
 
 def test_er09_snapshots_and_rows_collapse_per_transaction(app: Application) -> None:
@@ -48,8 +49,9 @@ def test_er10_transactions_are_bounded_and_never_empty(app: Application) -> None
     app.send_some(2_000)
     worker = app.worker(limits={"batch_records": 100}).start().wait_ready()
     app.wait_exact()
-    metrics = worker.metrics()
     name = "funnelstream_worker_batch_records"
+    wait_until(lambda: worker.metrics()[f"{name}_sum"] == 4_000, "the last commit to be measured")
+    metrics = worker.metrics()
     assert metrics[f'{name}_bucket{{le="100.0"}}'] == metrics[f"{name}_count"] >= 40
     time.sleep(1)
     assert worker.metrics()[f"{name}_count"] == metrics[f"{name}_count"], "an idle worker commits"
@@ -118,9 +120,7 @@ def test_er30_tombstones_are_records_and_deleted_rows_stay_deleted(app: Applicat
     app.send([("a", 1), ("a", 2), ("b", 1)])
     app.wait_exact()
     app.send([("a", "forget")])
-    wait_until(
-        lambda: app.snapshots() == {"a": None, "b": app.steps()[-1]} or app.snapshots().get("a", 0) is None, "the tombstone"
-    )
+    wait_until(lambda: app.snapshots().get("a", 0) is None, "the tombstone")
     worker.terminate()
     worker.start().wait_ready()
     app.sent["a"] = []

@@ -23,6 +23,12 @@ def partitions_of(worker: WorkerProcess) -> int:
     return int(sum(value for name, value in metrics.items() if name.startswith("funnelstream_worker_assigned_partitions")))
 
 
+def shared_out(*workers: WorkerProcess) -> bool:
+    """Every partition has an owner, and every worker its part."""
+    owned = [partitions_of(worker) for worker in workers]
+    return min(owned) >= 3 and sum(owned) == INPUTS + PARTITIONS
+
+
 @contextmanager
 def flowing(app: Application, count: int = 200) -> Iterator[None]:
     """Input flows while the block runs."""
@@ -48,8 +54,7 @@ def test_er19_er21_er28_workers_join_die_and_leave_under_load(app: Application) 
     with flowing(app):
         one.start().wait_ready()
         two.start().wait_ready()
-        wait_until(lambda: min(partitions_of(one), partitions_of(two)) >= 3, "both workers to have partitions")
-        assert partitions_of(one) + partitions_of(two) == INPUTS + PARTITIONS
+        wait_until(lambda: shared_out(one, two), "the two workers to have all partitions between them")
         two.kill9()
         two.start().wait_ready()
         assert two.terminate() == 0
@@ -70,7 +75,7 @@ def test_er02_the_new_group_protocol_moves_single_partitions(app: Application) -
     with flowing(app):
         one.start().wait_ready()
         two.start().wait_ready()
-        wait_until(lambda: min(partitions_of(one), partitions_of(two)) >= 3, "both workers to have partitions")
+        wait_until(lambda: shared_out(one, two), "the two workers to have all partitions between them")
         assert two.terminate() == 0
         wait_until(lambda: partitions_of(one) == INPUTS + PARTITIONS, "the partitions to come back")
     app.wait_exact()
@@ -95,6 +100,7 @@ def test_er04_an_idle_older_process_is_ended_by_the_group_and_lets_the_store_go(
     app.wait_exact()
     newer.start().wait_ready()
     assert older.wait_ended() == 5
+    assert "--instance" in older.output
     app.send_some(50)
     app.wait_exact()
 

@@ -9,7 +9,7 @@ from tests.kafka.application import Application
 def test_er13_er14_er15_a_broker_that_dies_under_load_costs_nothing(private_broker: Broker, tmp_path: Path) -> None:
     """One worker is in the middle of its work, another starts while nobody answers."""
     app = Application(private_broker.bootstrap, tmp_path).create()
-    working, starting = app.worker("one", limits={"batch_records": 20}), app.worker("two")
+    working, starting = app.worker("one", limits={"batch_records": 20}), app.worker("two", connect_within=120.0)
     try:
         working.start().wait_ready()
         app.send_some(2_000)

@@ -147,9 +147,22 @@ def test_er25_offsets_that_were_moved_are_refused(app: Application, stopped: Wor
     assert "the group's commit says offset 1" in stopped.output
 
 
+def test_er25_facts_that_were_deleted_unread_are_refused_with_their_range(app: Application, stopped: WorkerProcess) -> None:
+    read = app.committed(app.topics.facts)[0]
+    producer = Producer(app.client())
+    for _ in range(5):
+        producer.produce(app.topics.facts, b"unread", b"a", 0)
+    producer.flush()
+    end = app.ends(app.topics.facts)[0][1]
+    place = TopicPartition(app.topics.facts, 0, end)
+    app.admin.delete_records([place])[place].result()
+    stopped.start()
+    assert stopped.wait_ended() == 3
+    assert f"the facts from {read} to {end - 1} were deleted unread" in stopped.output
+
+
 def test_er25_offsets_without_the_state_they_belong_to_are_refused(app: Application, stopped: WorkerProcess) -> None:
-    app.admin.delete_topics([app.topics.changelog])[app.topics.changelog].result()
-    time.sleep(1)
+    app.delete(app.topics.changelog)
     create_topics(app.admin, wanted_topics(app.topics, PARTITIONS))
     shutil.rmtree(app.store())
     stopped.start()

@@ -73,7 +73,7 @@ def grants(app: Application) -> dict[str, Grant]:
         "changelog WRITE": (ResourceType.TOPIC, topics.changelog, AclOperation.WRITE),
     }
     for role in ("transitions", "conversions", "leads", "metrics", "dead_letters"):
-        found[role] = (ResourceType.TOPIC, topics.all()[role], AclOperation.WRITE)
+        found[role] = (ResourceType.TOPIC, getattr(topics, role), AclOperation.WRITE)
     return found
 
 

@@ -1,7 +1,5 @@
 """How a worker starts, refuses to, fails and ends: one clear line and the right exit code."""
 
-import time
-
 import pytest
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # exported at run time
 
@@ -46,17 +44,20 @@ def test_what_operators_ask_is_answered(app: Application) -> None:
         return [value for name, value in worker.metrics().items() if name.startswith("funnelstream_worker_consumer_lag_records")]
 
     wait_until(lambda: len(lags()) == 7 and not any(lags()), "the lag of all seven partitions to be known and nothing")
+    wait_until(lambda: worker.metrics()["funnelstream_worker_facts_read_total"] == 200, "the last commit to be measured")
     metrics = worker.metrics()
-    assert metrics["funnelstream_worker_facts_read_total"] == 200
     assert metrics[f'funnelstream_worker_records_total{{source="web",topic="{app.input}"}}'] == 200
     assert metrics['funnelstream_worker_transitions_total{funnel="summing",kind="advance",op="announce"}'] == 200
     assert metrics['funnelstream_worker_transactions_aborted_total{reason="lost"}'] == 0
     assert not [name for name in metrics if name.endswith("_created")]
+    assert worker.terminate() == 0
+    worker.start().wait_ready()
+    wait_until(lambda: len(lags()) == 7, "the lag to be known after a restart with nothing to read")
+    assert not any(lags())
 
 
 def test_topics_that_are_not_there_are_all_named_with_the_mend(app: Application) -> None:
-    app.admin.delete_topics([app.topics.leads])[app.topics.leads].result()
-    time.sleep(1)
+    app.delete(app.topics.leads)
     missing = app.worker(source_topics={app.input: "web", "absent.topic": "crm"}).start()
     assert missing.wait_ended() == 3
     assert f"topic {app.topics.leads} does not exist" in missing.output
@@ -68,9 +69,7 @@ def test_topics_that_are_not_there_are_all_named_with_the_mend(app: Application)
 def test_er03_topics_that_would_corrupt_state_are_all_named_with_the_mend(app: Application) -> None:
     """Unequal partition counts, a clock that producers set, and state that is deleted by its age."""
     topics = [app.topics.facts, app.topics.changelog]
-    for future in app.admin.delete_topics(topics).values():
-        future.result()
-    time.sleep(1)
+    app.delete(*topics)
     for future in app.admin.create_topics([NewTopic(topics[0], 3, 1), NewTopic(topics[1], 2, 1)]).values():
         future.result()
     worker = app.worker().start()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from processors.engine.process import run_process
 from processors.engine.stop import Stop
-from processors.engine.worker import EngineSettings, Limits, TopicNames, Worker
+from processors.engine.worker import EngineSettings, Limits, Worker
+from schemas.application import OwnTopics
 from tests.kafka.summing import DIGEST, Summing
 
 
@@ -17,7 +18,7 @@ def main() -> int:
         level=told.pop("log_level", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     topology = Summing(told.pop("digest", DIGEST))
-    told["topics"] = TopicNames(**told["topics"])
+    told["topics"] = OwnTopics(**told["topics"])
     told["limits"] = Limits(**told.get("limits", {}))
     told["state_path"] = Path(told["state_path"])
     try:

@@ -16,13 +16,14 @@ from processors.engine.loop import Loop
 from processors.engine.metrics import Metrics
 from processors.engine.parts import Parts
 from processors.engine.processing import Processing
-from processors.engine.settings import Clients, EngineSettings, Limits, TopicNames
+from processors.engine.settings import Clients, EngineSettings, Limits
 from processors.engine.transaction import Transaction
 from processors.engine.watchdog import Watchdog
 from processors.state.memory import MemoryStore
+from schemas.application import OwnTopics
 from tests.kafka.summing import Summing
 
-TOPICS = TopicNames("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
+TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
 
 
 class Record:
@@ -66,6 +67,7 @@ class Consumer:
         self.sought: list[tuple[str, int, int]] = []
         self.callbacks: dict[str, Callable[..., None]] = {}
         self.generation = 1
+        self.closed = False
 
     def subscribe(self, topics: list[str], **callbacks: Callable[..., None]) -> None:
         self.callbacks = callbacks
@@ -97,6 +99,9 @@ class Consumer:
 
     def pause(self, places: list[TopicPartition]) -> None:
         self.paused |= {(place.topic, place.partition) for place in places}
+
+    def close(self) -> None:
+        self.closed = True
 
     def resume(self, places: list[TopicPartition]) -> None:
         self.paused -= {(place.topic, place.partition) for place in places}
@@ -151,6 +156,9 @@ class Producer:
     def poll(self, timeout: float) -> int:
         return 0
 
+    def close(self) -> None:
+        self._call("close")
+
     def _call(self, name: str) -> None:
         if name != "produce":
             self.calls.append(name)
@@ -190,12 +198,15 @@ class Storehouse:
     def __init__(self) -> None:
         self.store = MemoryStore()
 
+    def close(self) -> None:
+        self.is_open = False
+
 
 class Bench:
     """A loop on scripted clients."""
 
     def __init__(self, limits: Limits | None = None) -> None:
-        settings = EngineSettings(
+        self.settings = settings = EngineSettings(
             "app", "one", {"bootstrap.servers": "x"}, {"in": "web"}, TOPICS, Path("state"), limits or Limits()
         )
         self.consumer, self.producer, self.storehouse = Consumer(), Producer(), Storehouse()
@@ -203,7 +214,7 @@ class Bench:
         self.metrics = Metrics()
         errors, stopping = BrokerErrors("app", "app:one"), threading.Event()
         transaction = Transaction(cast(Any, self.producer), Watchdog(), errors, 30)
-        parts = Parts(
+        self.parts = parts = Parts(
             settings,
             Clients(settings),
             "sha256:summing",

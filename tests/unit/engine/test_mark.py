@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.engine.mark import Mark, check, encode
+from processors.engine.mark import Mark, check, check_unread, encode
 from processors.engine.stop import Stop
 
 MINE = Mark(0, "sha256:mine", 4)
@@ -30,3 +30,11 @@ def test_er25_what_does_not_belong_is_refused(row: bytes | None, committed: int 
         check(row, committed, MINE, "facts partition 0")
     assert refused.value.code == code
     assert "facts partition 0" in refused.value.sentence
+
+
+def test_er25_facts_that_were_deleted_unread_are_named() -> None:
+    check_unread(12, None, "facts partition 0")
+    check_unread(13, 12, "facts partition 0")  # nothing but the marker of the transaction that was read last
+    with pytest.raises(Stop, match=r"facts partition 0: .* facts from 12 to 19 were deleted unread") as refused:
+        check_unread(20, 12, "facts partition 0")
+    assert refused.value.code == 3

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from processors.engine.settings import EngineSettings, TopicNames
+from processors.engine.settings import EngineSettings
 from processors.engine.worker import Worker
+from schemas.application import OwnTopics
 from tests.kafka.summing import Summing
 
-NAMES = TopicNames("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
+NAMES = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
 
 
 def test_a_worker_runs_on_the_mock_broker(tmp_path: Path) -> None:
     mock = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 0})
     broker = next(iter(mock.list_topics(timeout=10).brokers.values()))
     kafka = {"bootstrap.servers": f"{broker.host}:{broker.port}"}
-    for topic in ("input", *NAMES.all().values()):
+    for topic in ("input", *NAMES):
         mock.list_topics(topic, timeout=10)  # it makes the topics that it is asked for
     settings = EngineSettings("demo", "demo", kafka, {"input": "web"}, NAMES, tmp_path / "state", listen=None)
     worker = Worker(settings, Summing(), check_configs=False)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from processors.engine.settings import Clients, EngineSettings, Limits, TopicNames
+from processors.engine.settings import Clients, EngineSettings, Limits
 from processors.engine.stop import Stop
+from schemas.application import OwnTopics
 
-TOPICS = TopicNames("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
+TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
 
 
 def clients(kafka: dict[str, object] | None = None, *, instance: str = "one", limits: Limits | None = None) -> Clients:

@@ -94,6 +94,24 @@ def test_er26_an_opened_store_that_breaks_says_so(path: Path) -> None:
     store = DiskStore(path, Label("app", PARTITIONS))
     store.close()
     shutil.rmtree(path)
-    for use in (lambda: store.get(1, b"a"), lambda: list(store.scan(1, b"")), lambda: store.apply({1: {b"a": b"2"}}, {})):
+    uses = (
+        lambda: store.get(1, b"a"),
+        lambda: list(store.scan(1, b"")),
+        lambda: store.apply({1: {b"a": b"2"}}, {}),
+        lambda: store.position(1),
+        lambda: store.drop_partition(1),
+    )
+    for use in uses:
         with pytest.raises(Damaged):
             use()
+    store.delete()
+
+
+def test_er26_a_store_whose_label_cannot_be_read_begins_empty(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It opens, and the first block that is read is corrupt."""
+
+    def corrupt(_: object) -> None:
+        raise Exception("Corruption: block checksum mismatch")
+
+    monkeypatch.setattr("processors.state.store._label_of", corrupt)
+    assert DiskStore(path, Label("app", PARTITIONS)).position(1) is None
