@@ -81,9 +81,12 @@ class Publisher:
         return Publish("conversions", entity.encode(), encode_json(body), headers)
 
     def lead(self, state: FunnelState, version: Version, entity: str, sequence: int, recorded_at: str) -> Publish:
-        """The snapshot of one subject in one funnel; a tombstone once its record is deleted and it stands nowhere."""
+        """The snapshot of one subject in one funnel.
+
+        A tombstone when it is gone: its record is deleted and it stands nowhere, or corrections say that it never was there.
+        """
         key = f"{version.subject}/{entity}/{version.funnel}"
-        if state.deleted and state.position is None:
+        if state.position is None and (state.deleted or not state.visits):
             return Publish("leads", key.encode(), None, [])
         here = state.position
         body = {

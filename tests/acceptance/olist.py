@@ -124,6 +124,12 @@ def check(transitions: Iterable[dict[str, Any]], conversions: Iterable[dict[str,
     assert [_lead(body) for body in idle] == [early]
 
 
+def check_report(printed: str) -> None:
+    """Hold what `report --format json` prints against the data set."""
+    counted = {row["name"]: (row["reached"], row["now"]) for row in json.loads(printed) if row["kind"] != "conversion"}
+    assert counted == {"mql": (LEADS, LEADS - WON), "closed_won": (WON, WON)}
+
+
 def _lead(body: dict[str, Any]) -> str:
     return str(body["subject"]["id"]).removeprefix("mql:")
 

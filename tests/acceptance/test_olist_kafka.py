@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from tests.acceptance import olist
 from tests.broker.discovery import Broker
+from tests.command import funnelstream
 from tests.deployment import Deployment, bodies, faults_of_the_log
 from tests.oracle import expected, facts_of, net
 from tests.shared_material import ROOT
@@ -44,3 +45,4 @@ def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path:
     program = deployment.loaded.program
     wanted = expected(program, facts_of(program, ((record.source, record.value, record.at) for record in ordered)))
     assert net(bodies([*published["transitions"], *published["conversions"]])) == wanted
+    olist.check_report(funnelstream("report", "--config", config, "--format", "json"))
