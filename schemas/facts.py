@@ -66,6 +66,11 @@ class Fact(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="fact", k
     provenance: Provenance = "live"
 
 
+def is_missing(value: object) -> bool:
+    """Never set, null and the empty text are one thing (definitions, Operators)."""
+    return value is None or value == ""
+
+
 def fact_key(source: str, identity: str) -> bytes:
     """The 16 bytes that name a fact in the store and in the ids of what it caused: a digest of its source and its id."""
     return blake2b(f"{source}\0{identity}".encode(), digest_size=16).digest()

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from schemas.conditions import Scalar
-from schemas.facts import Value
+from schemas.facts import Value, is_missing
 from schemas.instants import MILLISECOND, format_instant, parse_instant
 from schemas.shape import Shape
 
@@ -64,7 +64,7 @@ def typed(value: object, wanted: FieldType) -> Value:
     Raises:
         ValueError: It cannot be converted.
     """
-    if value is None or value == "":
+    if is_missing(value):
         return None
     if not isinstance(value, str | bool | int | float):
         raise ValueError(f"a {type(value).__name__} is no {wanted}")

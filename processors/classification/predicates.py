@@ -11,7 +11,7 @@ from typing import Any
 import re2
 
 from schemas.definitions import AllOf, AnyOf, Condition, FieldTest, Happened, Not
-from schemas.facts import Value
+from schemas.facts import Value, is_missing
 from schemas.fields import typed
 from schemas.instants import parse_instant
 
@@ -31,11 +31,6 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "before": lt,
     "after": ge,
 }
-
-
-def is_missing(value: Value) -> bool:
-    """Never set, null and the empty text are one thing (definitions, Operators)."""
-    return value is None or value == ""
 
 
 def always(values: Values, memory: Memory) -> bool:

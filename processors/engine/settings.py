@@ -139,13 +139,13 @@ class Clients:
 
     def consumer(self) -> dict[str, Any]:
         """The group member that reads sources and facts."""
-        group = {"group.id": self._settings.application, "max.poll.interval.ms": "300000"}
+        group = {"group.id": self._settings.application, "max.poll.interval.ms": KAFKA_DEFAULTS["max.poll.interval.ms"]}
         if self.consumer_protocol:
             group["group.remote.assignor"] = "range"
         else:
             group |= {
                 "group.instance.id": self._settings.instance,
-                "session.timeout.ms": "45000",
+                "session.timeout.ms": KAFKA_DEFAULTS["session.timeout.ms"],
                 "partition.assignment.strategy": "range",
             }
         fixed = {
@@ -162,7 +162,7 @@ class Clients:
         """The one transactional producer (ER-6)."""
         ours = {
             "transactional.id": self.transactional_id,
-            "transaction.timeout.ms": "30000",
+            "transaction.timeout.ms": KAFKA_DEFAULTS["transaction.timeout.ms"],
             "retry.backoff.ms": "5",  # ER-10
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": "1000000",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from processors.sources.parsing import digest, identifier_text, instant_from_milliseconds, shown
 from processors.sources.statement import Decoded, Statement, Undecodable
-from schemas.facts import FactKind
+from schemas.facts import FactKind, is_missing
 from schemas.instants import format_instant
 
 ABOUT = {"contact": "lead", "deal": "deal", "company": "account"}
@@ -137,7 +137,7 @@ def _property_change(event: _Event, names: Names) -> Decoded:
     identifiers = names.pick(event.crm, event.body.get("objectId"), {name: value})
     # A lifecycle stage goes back by a clear and then a set, and both may carry one occurredAt (formats, A6): the set must stand
     # last, which a hash would leave to chance. A creation at the same instant comes before it too.
-    rank = 0 if value is None or value == "" else 1
+    rank = 0 if is_missing(value) else 1
     return Decoded([_statement("change", event, identifiers, properties={name: value}, source_order=rank)])
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from processors.sources.statement import Undecodable
+from schemas.facts import is_missing
 from schemas.instants import MILLISECOND, parse_instant
 
 T = TypeVar("T")
@@ -127,7 +128,7 @@ def instant_from_text(value: object, field: str) -> int | None:
     Raises:
         Undecodable: `wrong_time`: no text, not ISO 8601, or outside the years 1 to 9999 in UTC.
     """
-    if value is None or value == "":
+    if is_missing(value):
         return None
     if type(value) is not str:
         raise _wrong_time(value, field)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from processors.stages.evidence import Evidence, KeyedFact
 from processors.stages.rules import OutcomeRule, Rule, StageRule, Version
 from processors.stages.timeline import FunnelState, Match, Move, MoveKind, Point, Visits
-from schemas.facts import Value
+from schemas.facts import Value, is_missing
 
 SKIP = "policy_violation:skip"
 BACKWARD = "policy_violation:backward"
@@ -67,7 +67,7 @@ def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> 
 
 def _authoritative(values: dict[str, Value], field: str, order: tuple[str, ...]) -> Value:
     said = (values.get(f"{field}@{source}") for source in order)
-    return next((value for value in said if value not in (None, "")), None)
+    return next((value for value in said if not is_missing(value)), None)
 
 
 class _Evaluation:

@@ -203,13 +203,16 @@ class _Step:
         self, changes: Sequence[Change], version: Version, state: FunnelState, flagged: list[str], *, late: bool
     ) -> None:
         """Publish the changes, and the snapshot when the subject moved, its flags changed or its record was deleted."""
+        touched = bool(state.visits) and self.fact.kind in ("delete", "restore")
+        shown = touched or flags(state) != flagged
+        if not changes and not shown:
+            return
         moment = Moment(format_instant(self._record.appended_at), late, self._fact_of)
-        moved = False
         for change in changes:
             content = change.publication.content
             self._remember(change)
             if isinstance(content, Move):
-                moved = True
+                shown = True
                 sequence = self._next_sequence()
                 publish = self._publisher.transition(change, content, version, self.fact.entity, sequence, moment)
                 self.effects.count("transitions", version.funnel, change.operation, content.kind)
@@ -220,8 +223,7 @@ class _Step:
                 counting = "counted" if content.counted else "repeat"
                 self.effects.count("conversions", version.funnel, content.name, counting, change.operation)
             self.effects.published.append(publish)
-        touched = bool(state.visits) and self.fact.kind in ("delete", "restore")
-        if moved or touched or flags(state) != flagged:
+        if shown:
             self._snapshot(version, state, moment)
 
     def _snapshot(self, version: Version, state: FunnelState, moment: Moment) -> None:

@@ -23,8 +23,7 @@ class Publish(NamedTuple):
         value: Of the record; None is a tombstone.
         headers: Of the record.
         event_time: Of a fact out of `ingest`, in microseconds. An engine sends such facts of one transaction on in this
-            order: several
-            source partitions read in turn would else make each other's facts late, and a late fact costs a refold.
+            order: source partitions read in turn would else make each other's facts late, and a late fact costs a refold.
     """
 
     topic: Topic

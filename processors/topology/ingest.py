@@ -14,7 +14,7 @@ from processors.sources.statement import SourceRecord, Statement, Undecodable
 from processors.topology.deadletters import dead_letter, oversized
 from processors.topology.effects import Effects, Publish
 from processors.topology.program import KINDS_OF_SUBJECT, Program, SourcePlan
-from schemas.facts import Coordinates, Fact, Value
+from schemas.facts import Coordinates, Fact, Value, is_missing
 from schemas.fields import FieldSource, typed
 from schemas.instants import FIRST, LAST, format_instant
 
@@ -177,7 +177,7 @@ class Ingest:
 
 def _listed(given: FieldSource, field: str, name: str, sent: Any) -> Any:
     """The value that the field's `values` give for what was sent; what was sent where there are none."""
-    if given.values is None or sent in (None, ""):
+    if given.values is None or is_missing(sent):
         return sent
     mapped = given.values.get(str(sent).lower() if isinstance(sent, bool) else str(sent))  # JSON's true is listed as "true"
     if mapped is not None:
