@@ -89,6 +89,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         funnel: Its name.
+        key: The bytes that name the funnel in the store.
         number: Its version.
         digest: `sha256:` of the definition.
         subject: The grain it counts.
@@ -106,6 +107,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     funnel: str
+    key: bytes
     number: int
     digest: str
     subject: str

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from processors.classification.predicates import Orderings, Predicate, TypeOf, compile_condition
 from processors.classification.signals import Classifier, compile_signal, conversions_in, fields_in
 from processors.stages.rules import ConversionRule, OutcomeRule, Rule, StageRule, Version
+from processors.topology.rows import funnel_key
 from schemas.conditions import AnyOf, Condition, Signal
 from schemas.definitions import Detour, Funnel, Outcome, Stage
 
@@ -24,6 +25,7 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
     compiler = _Compiler(funnel.orderings, type_of)
     return Version(
         funnel=funnel.funnel,
+        key=funnel_key(funnel.funnel),
         number=funnel.version,
         digest=funnel.digest,
         subject=funnel.subject,
