@@ -6,7 +6,7 @@ identities, so a second delivery, a replay or a merge announces nothing twice.
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -15,7 +15,7 @@ from processors.stages.timeline import Match, Move
 Operation = Literal["announce", "amend", "retract"]
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, order=True, gc=False):
     """What makes a publication the same one: funnel, version, what it is, and the fact that caused it.
 
     `what` is `advance:sql` (kind and target) for a transition, `=demo_request` for a conversion.
@@ -56,7 +56,7 @@ class Publication(msgspec.Struct, array_like=True, gc=False, kw_only=True):
         return content
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One operation to publish; the publication is what stands after it."""
 
     operation: Operation
