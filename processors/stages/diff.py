@@ -73,6 +73,11 @@ def identity_of(content: Move | Match, funnel: str, version: int) -> Identity:
     return Identity(funnel, version, f"{content.kind}:{notice}{target}", content.cause)
 
 
+def identity_in(publication: Publication, cause: bytes) -> Identity:
+    """The identity of a publication that stands in the row of the fact that caused it."""
+    return Identity(publication.funnel, publication.version, publication.what, cause)
+
+
 def publication_id(identity: Identity, grain: str, deal: str = "") -> str:
     """The deterministic transition or conversion id: 32 hexadecimal digits."""
     text = "\0".join((identity.funnel, str(identity.version), grain, deal, identity.what))

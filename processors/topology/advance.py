@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from processors.stages.diff import Change, Identity, Publication, announce, diff
+from processors.stages.diff import Change, Identity, Publication, announce, diff, identity_in
 from processors.stages.evidence import KeyedFact
 from processors.stages.fold import too_late
 from processors.stages.instant import evaluate, in_order
@@ -196,7 +196,7 @@ class _Step:
         for key in among:
             for publication in self._fact_row(key).publications:
                 if publication.funnel == version.funnel:
-                    published[Identity(publication.funnel, publication.version, publication.what, key)] = publication
+                    published[identity_in(publication, key)] = publication
         now: list[Move | Match] = [*matches, *moves]
         now.sort(key=lambda content: content.effective_at)
         return diff(published, [(content, version.funnel, version.number) for content in now])
@@ -265,12 +265,9 @@ class _Step:
     def _remember(self, change: Change) -> None:
         """Put the publication into the row of the fact that caused it, in the place of its earlier revision."""
         identity, kept = change.identity, self._fact_row(change.identity.cause)
-        others = [
-            publication
-            for publication in kept.publications
-            if (publication.funnel, publication.version, publication.what) != (identity.funnel, identity.version, identity.what)
-        ]
-        kept.publications = [*others, change.publication]
+        if change.publication.revision > 1:
+            kept.publications = [each for each in kept.publications if identity_in(each, identity.cause) != identity]
+        kept.publications = [*kept.publications, change.publication]
         self._changed.add(identity.cause)
 
     def _next_sequence(self) -> int:

@@ -13,7 +13,8 @@ import msgspec
 Topic = Literal["facts", "transitions", "conversions", "leads", "dead_letters"]
 """The role of an output topic; its name is configuration."""
 
-Headers = list[tuple[str, bytes | None]]
+Header = tuple[str, bytes | None]
+Headers = list[Header]
 
 
 class Publish(msgspec.Struct, frozen=True, gc=False):
