@@ -11,11 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench import inprocess
+from bench.job import HERE, KIT, WORK
 from tests.broker.discovery import start_broker
-
-HERE = Path(__file__).resolve().parent
-KIT = HERE.parent.parent / "shared" / "bench"
-WORK = HERE / "work"
 
 
 def main() -> None:
@@ -24,7 +22,15 @@ def main() -> None:
     options.add_argument("--events", type=int, default=300_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--latency", action="store_true", help="measure latency at 500 events/s as well")
+    parts = options.add_subparsers(dest="part", title="parts")
+    inside = parts.add_parser("profile", help="ingest and advance in process, without Kafka", description=inprocess.__doc__)
+    inside.add_argument("--events", type=int, default=300_000)
+    inside.add_argument("--chunk", type=int, default=2_000, help="records taken from a partition in turn; default 2000")
+    inside.add_argument("--cprofile", type=Path, metavar="FILE", help="profile with cProfile, kept in FILE")
     given = options.parse_args()
+    if given.part == "profile":
+        inprocess.measure(given.events, given.chunk, given.cprofile)
+        return
     if not KIT.is_dir():
         sys.exit("the common job lies in ../shared/bench, which is not beside this checkout: there is nothing to compare with")
     raw = _environment()
