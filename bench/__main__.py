@@ -8,10 +8,13 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from bench import inprocess, leads, page, race, results, scaling
+from bench import inprocess, leads, page, race, scaling
 from bench.engines import ENGINES, LONG
 from bench.job import WORK
+from bench.race import Run
+from bench.results import Result
 from bench.trial import Wrong
 from tests.broker.discovery import Broker, NoBroker, start_broker
 
@@ -20,13 +23,18 @@ EVENTS = 300_000
 LEADS = (10_000, 100_000, 1_000_000)
 
 
-class Part:
-    """A part of the benchmark, and how long it takes."""
+class Part(NamedTuple):
+    """A part of the benchmark.
 
-    def __init__(self, name: str, seconds: float, figures: Callable[[Broker], str]) -> None:
-        self.name = name
-        self.seconds = seconds
-        self.figures = figures
+    Attributes:
+        name: Of its place on the page.
+        seconds: About how long it takes.
+        figures: Measures: what there is to show, and whether every result of ours was right.
+    """
+
+    name: str
+    seconds: float
+    figures: Callable[[Broker], tuple[str, bool]]
 
 
 def main() -> None:
@@ -42,31 +50,40 @@ def main() -> None:
         return
     parts = _parts(given)
     print(f"about {sum(part.seconds for part in parts) / 60:.0f} minutes", file=sys.stderr, flush=True)
-    broker = start_broker()
+    broker, wrong = start_broker(), []
     try:
         for part in parts:
-            page.report(part.name, part.figures(broker), write=given.write)
+            figures, right = part.figures(broker)
+            page.report(part.name, figures, write=given.write and right)
+            if not right:
+                wrong.append(part.name)
     finally:
         broker.stop()
+    if wrong:
+        sys.exit(f"A result of ours was not right, so its figures mean nothing: {', '.join(wrong)}; see above.")
 
 
 def _parts(given: argparse.Namespace) -> list[Part]:
     every = given.part == "all"
     parts = []
     if every or given.part == "race":
-        runs = race.runs_of(given.modes, given.engines, given.events)
-        parts.append(_driven("race", given.rounds, runs, race.report))
+        parts.append(_driven("race", given.rounds, race.runs_of(given.modes, given.engines, given.events), race.report))
     if every or given.part == "workers":
         parts.append(_driven("workers", given.rounds, scaling.runs(given.events * LONG), scaling.report))
     if every or given.part == "leads":
         seconds = leads.seconds(given.leads, given.events)
-        parts.append(Part("leads", seconds, lambda broker: leads.report(broker, given.leads, given.events)))
+        parts.append(Part("leads", seconds, lambda broker: (leads.report(broker, given.leads, given.events), True)))
     return parts
 
 
-def _driven(name: str, rounds: int, runs: Sequence[race.Run], report: Callable[[Sequence[results.Result]], str]) -> Part:
+def _driven(name: str, rounds: int, runs: Sequence[Run], report: Callable[[Sequence[Result]], str]) -> Part:
     """A part that the kit's driver measures."""
-    return Part(name, rounds * sum(run.seconds for run in runs), lambda broker: report(race.race(broker, rounds, runs)))
+
+    def figures(broker: Broker) -> tuple[str, bool]:
+        results = race.race(broker, rounds, runs)
+        return report(results), race.ours_right(results)
+
+    return Part(name, rounds * sum(run.seconds for run in runs), figures)
 
 
 def _arguments() -> argparse.Namespace:

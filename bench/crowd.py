@@ -6,12 +6,10 @@ conversion and one transition, and each costs the same whether ten thousand lead
 """
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
-from processors.engine.reading import read_topic
-from schemas.application import OwnTopics
 from schemas.instants import MILLISECOND, format_instant, parse_instant
 
 EVENTS = ("Signed Up", "Trial Started", "Order Completed", "Subscription Renewed")
@@ -43,30 +41,40 @@ class Crowd:
 
     def event(self, number: int) -> bytes:
         """The value of an event, a Segment track call of about 500 bytes."""
-        lead = number * SCATTER % self.leads
         at = format_instant(START + number * APART)
-        return _BODY.format(number=number, event=EVENTS[number // self.leads % 4], lead=f"u-{lead}", at=at).encode()
+        return _BODY.format(number=number, event=EVENTS[self._round(number)], lead=f"u-{self._lead(number)}", at=at).encode()
 
-    def faults(self, kafka: Mapping[str, str], topics: OwnTopics, events: int) -> list[str]:
-        """What is wrong with the published topics after so many events: one standing conversion and one move each is right."""
-        counted, moved = array("b", bytes(events)), array("b", bytes(events))
-        arrived = bytearray(events)
-        sequences, gaps = array("l", bytes(8 * self.leads)), 0
-        for body in _bodies(kafka, topics.conversions):
+    def faults(self, conversions: Iterable[bytes], transitions: Iterable[bytes], events: int) -> list[str]:
+        """What is wrong with what was published; nothing when each event stands as one conversion and one move.
+
+        Args:
+            conversions: Values of the topic, in the order of each partition.
+            transitions: The same of its topic.
+            events: How many were sent.
+        """
+        counted, moved, astray = array("b", bytes(events)), array("b", bytes(events)), bytearray(events)
+        sequences, gaps = [0] * self.leads, 0
+        for body in map(_decode, conversions):
             counted[body.event] += body.standing
-        for body in _bodies(kafka, topics.transitions):
-            number, lead = body.event, body.event * SCATTER % self.leads
+        for body in map(_decode, transitions):
+            number, lead = body.event, self._lead(body.event)
             moved[number] += body.standing
-            arrived[number] = body.to is not None and body.to.stage == STAGES[number // self.leads % 4]
+            astray[number] = body.to is None or body.to.stage != STAGES[self._round(number)]
             sequences[lead] += 1
             gaps += body.sequence != sequences[lead]
         wrong = {
-            "conversions do not stand exactly once": sum(found != 1 for found in counted),
-            "transitions do not stand exactly once": sum(found != 1 for found in moved),
-            "transitions lead to another stage": events - sum(arrived),
-            "sequence numbers have gaps": gaps,
+            "events do not stand as one conversion": sum(standing != 1 for standing in counted),
+            "events do not stand as one transition": sum(standing != 1 for standing in moved),
+            "transitions lead to another stage": sum(astray),
+            "transitions have a gap in the sequence before them": gaps,
         }
         return [f"{count} {what}" for what, count in wrong.items() if count]
+
+    def _lead(self, number: int) -> int:
+        return number * SCATTER % self.leads
+
+    def _round(self, number: int) -> int:
+        return number // self.leads % len(STAGES)
 
 
 class _Fact(msgspec.Struct):
@@ -98,6 +106,4 @@ class _Body(msgspec.Struct):
         return {"announce": 1, "retract": -1}.get(self.op, 0)
 
 
-def _bodies(kafka: Mapping[str, str], topic: str) -> Iterator[_Body]:
-    decode = msgspec.json.Decoder(_Body).decode
-    return (decode(message.value() or b"") for message in read_topic(kafka, topic))
+_decode = msgspec.json.Decoder(_Body).decode

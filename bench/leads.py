@@ -155,7 +155,7 @@ def _table_of_restarts(restarts: Sequence[Restart]) -> str:
                 "gone" if restart.disk_gone else "kept",
                 f"{restart.first_commit:.1f}",
                 f"{restart.rows:,}",
-                f"{restart.rows / restart.restoring:,.0f}" if restart.restoring else "-",
+                f"{restart.rows / restart.restoring:,.0f}" if restart.rows else "-",
                 f"{restart.peak:.0f}",
             )
             for restart in restarts

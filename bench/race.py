@@ -105,6 +105,11 @@ def report(results: Sequence[Result]) -> str:
     return f"{METHOD}\n\n{tables(results)}"
 
 
+def ours_right(results: Sequence[Result]) -> bool:
+    """Whether every run of ours published what it had to."""
+    return all(result["ok"] == "True" for result in results if engine_of(result["engine"]).ours)
+
+
 def race(broker: Broker, rounds: int, runs: Sequence[Run]) -> list[Result]:
     """Run the rounds; an engine that fails has its place in the results, and the others go on."""
     prepare_kit()

@@ -94,9 +94,9 @@ def _warm(results: Sequence[Result]) -> str:
     for engine, rounds in runs.items():
         for number, long in runs.get(f"{engine}-long", {}).items():
             short = rounds.get(number, {})
-            if "cpu_s" in long and "cpu_s" in short:
-                rate = (float(long["events"]) - float(short["events"])) / (float(long["cpu_s"]) - float(short["cpu_s"]))
-                rates.setdefault(engine, {})[number] = {"rate": str(rate)}
+            more = {name: float(long.get(name, 0)) - float(short.get(name, 0)) for name in ("events", "cpu_s")}
+            if "cpu_s" in long and "cpu_s" in short and more["cpu_s"] > 0:
+                rates.setdefault(engine, {})[number] = {"rate": str(more["events"] / more["cpu_s"])}
     base = rates.get(BASE, {})
     rows = [(engine, column(rounds, "rate"), ratio(rounds, base, "rate")) for engine, rounds in rates.items()]
     return table(("engine", "warm events per CPU-s", "ratio"), rows)

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from bench.crowd import Crowd
 from bench.job import PARTITIONS, WORK
 from bench.processes import cpu_seconds, peak_mb
+from processors.engine.reading import read_topic
 from tests.broker.discovery import Broker
 from tests.deployment import Deployment
 from tests.shared_material import ROOT
@@ -134,7 +135,11 @@ class Trial:
         Raises:
             Wrong: It differs.
         """
-        faults = self.crowd.faults(self._deployment.kafka, self._deployment.topics, self._sent)
+        kafka, topics = self._deployment.kafka, self._deployment.topics
+        conversions, transitions = (
+            (message.value() or b"" for message in read_topic(kafka, topic)) for topic in (topics.conversions, topics.transitions)
+        )
+        faults = self.crowd.faults(conversions, transitions, self._sent)
         if faults:
             raise Wrong(f"{self.crowd.leads} leads: {'; '.join(faults)}")
 
