@@ -5,6 +5,7 @@ docs/benchmarks.md. Linux only, because CPU and memory are read from /proc; noth
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -130,7 +131,10 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except (NoBroker, Wrong) as sentence:
         sys.exit(str(sentence))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -157,9 +157,12 @@ def _environment(broker: Broker, number: int, run: Run, engine: Engine) -> dict[
 
 
 def _bounded(command: list[str], environment: dict[str, str]) -> str:
-    """Standard output of a driver. However this ends, no worker outlives it: each leads a session of its own."""
+    """Standard output of a driver. However this ends, no worker outlives it: each leads a session of its own.
+
+    The driver does as well, so that Ctrl-C is for us alone and finds it alive with its children.
+    """
     with (WORK / "drive.log").open("ab") as log:
-        driver = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        driver = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True)
     try:
         return driver.communicate(timeout=ENDS_WITHIN)[0]
     except subprocess.TimeoutExpired:
