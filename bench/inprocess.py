@@ -2,8 +2,8 @@
 
 The input lies in four partitions as the driver lays it, and is taken from them in turns, some records of each, as a worker that
 catches up takes it. Facts of a batch go on in the order of their event times and are advanced over a store on disk that is
-written once per batch, as in `processors/engine/processing.py`. What is published is encoded and goes
-nowhere. Times are CPU of this thread, so that others on the machine disturb them little.
+written once per batch, as in `processors/engine/processing.py`. What is published is encoded and goes nowhere.
+Times are CPU seconds of this thread, so that others on the machine disturb them little.
 """
 
 import cProfile

@@ -35,9 +35,8 @@ CRASH = ("quixstreams", "kstreams", "funnelstream")
 RATE, SECONDS, WARM_UP, FIRST = 500, 20, 5, 100
 """Of the driver's latency runs: events per second, seconds, seconds before them, and events before those."""
 
-ENDS_WITHIN = 900.0
-"""Seconds of one run, loading the input and checking the result included; the driver gives the worker 300 of them."""
-
+WORKER_WITHIN, ENDS_WITHIN = 600, 1_500
+"""Seconds that a worker is given, and a run with it: loading the input and checking the result included."""
 
 METHOD = """\
 [The job](#the-job) and one broker; every engine runs once in each round, in this order. CPU is user and system time of
@@ -133,8 +132,21 @@ def _drive(broker: Broker, number: int, run: Run) -> str:
     size = [str(run.events)] if mode == "throughput" else []
     ours = ["--adapter", f"{ROOT}/bench/adapter.py", "--oracle", f"{ROOT}/bench/oracle.py"] if engine.ours else []
     settings = [word for setting in engine.settings for word in ("--set", setting)]
+    bounded = ["--timeout", str(WORKER_WITHIN)]
     driver = sys.executable if engine.ours else str(DRIVER)
-    command = [driver, str(KIT / "drive.py"), mode, run.engine, *size, *ours, *settings, *options, "--", *engine.command]
+    command = [
+        driver,
+        str(KIT / "drive.py"),
+        mode,
+        run.engine,
+        *size,
+        *ours,
+        *settings,
+        *options,
+        *bounded,
+        "--",
+        *engine.command,
+    ]
     said = _bounded(command, _environment(broker, number, run, engine))
     lines = [line for line in said.splitlines() if line.startswith("RESULT ")]
     nothing = f"RESULT mode={mode} engine={run.engine} ok=False round={number} note=no_result,_see_bench/work/drive.log"
