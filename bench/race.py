@@ -39,14 +39,14 @@ WORKER_WITHIN, ENDS_WITHIN = 600, 1_500
 """Seconds that a worker is given, and a run with it: loading the input and checking the result included."""
 
 METHOD = """\
-[The job](#the-job) and one broker; every engine runs once in each round, in this order. CPU is user and system time of
-all processes of the worker from its start to the last conversion visible, imports and JVM start included; events/s is over
-the same time; peak memory is the highest sum of resident sizes. Figures are median (low-high) of the rounds. *ratio* is to
-raw-pydantic of the same round and size; *-long* has five times the events, and *warm* is what the events cost that it has
-more. Latency: 500 events/s for 20 s, from the produce call to the transition seen by a read_committed consumer. Crash: kill
--9 when 40 % of the output is visible, and the same command again with its state folder kept or emptied; from the kill to the
-first new conversion visible, with the second in it for which the driver reads what was published before. *right*: how many
-runs published what they had to, by the job's own oracle, ours by `fold` over the same input."""
+[The job](#the-job) and one broker; every engine runs once in each round, in this order. CPU is user and system time of all
+processes of the worker from its start to the last conversion visible, imports and JVM start included; events/s is over the
+same time; peak memory is the highest sum of resident sizes. Figures are median (low-high) of the rounds. *ratio* is to raw-
+pydantic of the same round and size; *-long* has five times the events, and *warm* is what the events cost that it has more.
+Latency: 500 events/s for 20 s, from the produce call to the transition seen by a read_committed consumer. Crash: SIGKILL when
+40 % of the output is visible, and the same command again with its state folder kept or emptied; from the kill to the first
+new conversion visible, with the second in it for which the driver reads what was published before. *right*: how many runs
+published what they had to, by the job's own oracle, ours by `fold` over the same input."""
 
 DRIVEN = {
     "throughput": ("throughput",),
