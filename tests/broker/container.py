@@ -30,6 +30,7 @@ class ContainerBroker:
         port = free_port()
         self.bootstrap = f"{host}:{port}"
         self.origin = f"Docker, {IMAGE}"
+        self.pid = None  # a process of the daemon's machine, which need not be this one
         settings = ONE_NODE | {
             "controller.quorum.voters": f"1@localhost:{CONTROLLER}",
             "listeners": f"PLAINTEXT://:{INSIDE},CONTROLLER://:{CONTROLLER}",
