@@ -7,7 +7,7 @@ then are letters and receipts read, so what an earlier replay has committed is k
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from processors.engine.settings import Clients, EngineSettings, make_client
 from processors.engine.standalone import Standalone
 from processors.engine.stop import AGAIN, ENVIRONMENT, Stop
 from processors.engine.transaction import TooLarge, Transaction
-from processors.engine.triage import MustAbort
+from processors.engine.triage import MustAbort, error_of
 from processors.engine.watchdog import Watchdog
 from processors.topology.letters import NEVER, DeadLetter, Posted, receipt_headers, replayed_headers, replayed_timestamp
 
@@ -114,7 +114,8 @@ class Redelivery:
         """Fence every other replay and end its transaction; raises `Stop` when this cannot be done."""
         self._watchdog.start()
         brokers = self._settings.kafka.get("bootstrap.servers")
-        self._transaction.initialise(self._settings.connect_within, brokers, lambda: None)
+        with self._fatal_told("init_transactions"):
+            self._transaction.initialise(self._settings.connect_within, brokers, lambda: None)
 
     def close(self) -> None:
         """Close the producer; what is not committed is gone."""
@@ -147,8 +148,9 @@ class Redelivery:
         for attempt in count(1):
             self._transaction.begin()
             try:
-                settled = [self._produce(each) for each in batch]
-                self._transaction.commit_records()
+                with self._fatal_told("sending dead letters"):
+                    settled = [self._produce(each) for each in batch]
+                    self._transaction.commit_records()
             except MustAbort as why:
                 self._transaction.abort()
                 self._give_up(why, attempt)
@@ -173,6 +175,14 @@ class Redelivery:
             return Left(letter, f"it has {len(each.value or b'')} bytes, over message.max.bytes: raise it under kafka")
         produce(self._settings.topics.dead_letters, None, letter.key, receipt_headers(letter, str(to)), letter.place.partition)
         return each
+
+    @contextmanager
+    def _fatal_told(self, call: str) -> Iterator[None]:
+        """A fatal error may come out of any poll(), besides the call that it belongs to."""
+        try:
+            yield
+        except KafkaException as raised:
+            raise self._errors.ending(error_of(raised), call) from raised
 
     def _give_up(self, why: MustAbort, attempt: int) -> None:
         undelivered = self._transaction.undelivered()  # known from the second attempt on

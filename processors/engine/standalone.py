@@ -9,7 +9,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from processors.engine.admin import AdminClient
 from processors.engine.broker_errors import BrokerErrors
@@ -18,7 +18,7 @@ from processors.engine.offsets import Bounds, BoundsQuestion
 from processors.engine.preflight import reach_brokers
 from processors.engine.settings import Clients, EngineSettings, make_client
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.engine.triage import Verdict, triage
+from processors.engine.triage import Verdict, error_of, triage
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,10 @@ class Standalone:
 
     def _consume(self) -> list[Message]:
         """Records and ends of partitions; errors in the place of records end here (ER-13)."""
-        messages = self._consumer.consume(_CHUNK, _WAIT)
+        try:
+            messages = self._consumer.consume(_CHUNK, _WAIT)
+        except KafkaException as raised:  # a fatal error
+            raise self.errors.ending(error_of(raised), "reading") from raised
         self.errors.raise_deadly()
         for message in messages:
             error = message.error()

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,7 +23,7 @@ from tests.kafka.processes import WorkerProcess, wait_until
 CONFIGURATION = """\
 application: {application}
 definitions: {folder}/funnel.yml
-kafka: {{bootstrap.servers: "{bootstrap}"}}
+kafka: {kafka}
 topics: {{prefix: {application}, partitions: 3}}
 state: {{path: {folder}/state}}
 identity: {{namespaces: [{{name: contact, kind: lead}}]}}
@@ -54,22 +55,32 @@ MENDED = {"values": '"1": closed, "2": open', "record_bytes": "1MiB"}
 
 
 class Desk:
-    """An application, and the commands of the person who looks after its dead letters."""
+    """An application, and the commands of the person who looks after its dead letters.
 
-    def __init__(self, broker: Broker, folder: Path) -> None:
+    Attributes:
+        name: Of the application.
+        config: Its configuration file.
+        web: Topic of the source web.
+        crm: Topic of the source crm.
+        letters: The dead-letters topic.
+    """
+
+    def __init__(self, broker: Broker, folder: Path, **kafka: str) -> None:
         (folder / "funnel.yml").write_text(FUNNEL)
-        self._names = {"application": f"dlq-{uuid4().hex[:8]}", "folder": folder, "bootstrap": broker.bootstrap}
+        self.name = f"dlq-{uuid4().hex[:8]}"
+        self._bootstrap = broker.bootstrap
         self.config = folder / "app.yml"
         self._folder = folder
-        self.configure(BROKEN)
+        self.configure(BROKEN, kafka)
         self.app = Deployment(self.config, folder)
         self.web, self.crm = self.app.source_topic["web"], self.app.source_topic["crm"]
         self.letters = self.app.topics.dead_letters
         self.admin = AdminClient({**self.app.kafka, "log_level": 0})
         self._watcher = Consumer({**self.app.kafka, "group.id": "nobody", "log_level": 0, "isolation.level": "read_uncommitted"})
 
-    def configure(self, parts: dict[str, str]) -> None:
-        self.config.write_text(CONFIGURATION.format(**self._names, **parts))
+    def configure(self, parts: dict[str, str], kafka: Mapping[str, str] | None = None) -> None:
+        settings = json.dumps({"bootstrap.servers": self._bootstrap, **(kafka or {})})
+        self.config.write_text(CONFIGURATION.format(application=self.name, folder=self._folder, kafka=settings, **parts))
 
     def send(self, topic: str, *values: bytes, **options: Any) -> None:
         producer = self.app.producer()
@@ -83,10 +94,9 @@ class Desk:
         self.app.wait_through()
         assert worker.terminate() == 0
 
-    def dlq(self, command: str, *options: Any, code: int = 0) -> Any:
-        return json.loads(
-            funnelstream("dlq", command, "--config", self.config, "--format", "json", *options, code=code) or "null"
-        )
+    def dlq(self, command: str, *options: Any) -> Any:
+        """What a command prints as JSON."""
+        return json.loads(funnelstream("dlq", command, "--config", self.config, "--format", "json", *options))
 
     def tap(self, *options: Any) -> list[dict[str, Any]]:
         """What a tap has shown that ends by itself."""
