@@ -68,7 +68,7 @@ def list_letters(
         groups = grouped(selected.of(letterbox))
     print_rows(format, Group._fields, groups)
     if letterbox.foreign:
-        print(f"{letterbox.foreign} records of the topic are neither dead letters nor receipts", file=sys.stderr)
+        print(f"records that are neither dead letters nor receipts: {letterbox.foreign}", file=sys.stderr)
 
 
 @dlq.command()

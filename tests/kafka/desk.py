@@ -120,11 +120,6 @@ class Desk:
         wait_until(lambda: self.written() >= amount, f"{amount} records to be sent\n{replay.tail()}", every=0.002)
         assert replay.running, "it was through before it could be disturbed"
 
-    def place(self, reason: str) -> str:
-        """Where the newest outstanding letter of a reason lies."""
-        (group,) = [group for group in self.dlq("list") if group["reason"] == reason]
-        return str(group["example"])
-
     def fill(self, count: int) -> None:
         """So many dead letters, in the form that a worker gives them."""
         producer = self.app.producer()

@@ -81,7 +81,9 @@ def test_what_cannot_go_back_stays_and_says_why(desk: Desk) -> None:
     desk.send(desk.web, demo(8), demo(8, timestamp="2026-01-02T00:00:00Z"), partition=1)
     desk.work()
     desk.send(desk.letters, b"somebody else's")
-    place = desk.place("too_large")
+    listed = run("dlq", "list", "--config", desk.config, "--format", "json")
+    assert "neither dead letters nor receipts: 1" in listed.stderr
+    (place,) = [group["example"] for group in json.loads(listed.stdout) if group["reason"] == "too_large"]
     (masked,), (shown,) = desk.dlq("show", place), desk.dlq("show", f"{desk.web}/0/0", "--show-personal")
     assert (masked["bytes_kept"], masked["record"]) == (65_536, f"{desk.web}/0/0")
     assert "ada@example.org" not in json.dumps(masked)

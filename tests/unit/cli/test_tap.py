@@ -31,6 +31,7 @@ def config(tmp_path: Path) -> Path:
         (["tap", "--last", "0"], "--last"),
         (["dlq", "replay"], "--all"),
         (["dlq", "replay", "--all", "--since", "yesterday"], "such as 2h"),
+        (["run", "--instance", "dlq-replay"], "name another one"),
         (["dlq", "show", "42"], "such as 3/42"),
         (["dlq", "show", "3/42/x"], "such as 3/42"),
     ],
