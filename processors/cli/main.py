@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from processors.cli.check import check
 from processors.cli.demo import demo
 from processors.cli.lint import lint
 from processors.cli.replay import replay
@@ -50,6 +51,7 @@ def _options(
 app.command()(run)
 app.command()(replay)
 app.command()(report)
+app.command()(check)
 app.command()(demo)
 app.command()(lint)
 app.command()(schema)

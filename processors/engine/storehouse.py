@@ -10,6 +10,7 @@ import os
 import time
 from typing import IO
 
+from processors.engine.preflight import Ready
 from processors.engine.settings import EngineSettings
 from processors.engine.stop import AGAIN, ENVIRONMENT, Stop
 from processors.state.rows import Damaged, Store
@@ -24,15 +25,15 @@ _PATIENCE = 30.0
 class Storehouse:
     """The store of a worker, opened when it is first needed."""
 
-    def __init__(self, settings: EngineSettings, partitions: int) -> None:
+    def __init__(self, settings: EngineSettings, ready: Ready) -> None:
         """Say where the store is.
 
         Args:
             settings: Names its folder.
-            partitions: Partition count of the facts topic.
+            ready: The topics that it is a cache of.
         """
         self._path = settings.store_path
-        self._label = Label(settings.application, partitions)
+        self._label = Label(settings.application, ready.partitions, ready.changelog_id)
         self._lock: IO[str] | None = None
         self._store: DiskStore | None = None
         self._waits_since: float | None = None
