@@ -12,10 +12,12 @@ from typing import Annotated
 import typer
 
 from processors.cli.check import check
+from processors.cli.config import config
 from processors.cli.demo import demo
 from processors.cli.lint import lint
 from processors.cli.replay import replay
 from processors.cli.report import report
+from processors.cli.reset import reset
 from processors.cli.run import run
 from processors.cli.schema import schema
 from processors.cli.topics import topics
@@ -55,7 +57,9 @@ app.command()(check)
 app.command()(demo)
 app.command()(lint)
 app.command()(schema)
+app.add_typer(config, name="config")
 app.add_typer(topics, name="topics")
+app.add_typer(reset, name="reset")
 
 
 def main() -> None:

@@ -18,6 +18,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at
     ResourceType,
 )
 
+from processors.engine.described import describe_group
+from processors.engine.group import set_offsets
 from processors.engine.topics import create_topics, wanted_topics
 from processors.state.store import Label
 from schemas.application import OwnTopics
@@ -115,8 +117,11 @@ class Application:
 
     def label(self) -> Label:
         """What a store of this application is written for, now."""
-        [future] = self.admin.describe_topics(TopicCollection([self.topics.changelog])).values()
-        return Label(self.name, PARTITIONS, str(future.result().topic_id))
+        return Label(self.name, PARTITIONS, str(self.described()[self.topics.changelog].topic_id))
+
+    def described(self) -> dict[str, Any]:
+        """Our own topics as the brokers describe them."""
+        return {name: future.result() for name, future in self.admin.describe_topics(TopicCollection([*self.topics])).items()}
 
     def close(self) -> None:
         for worker in self._workers.values():
@@ -206,6 +211,14 @@ class Application:
             return {place.partition: place.offset for place in found if place.offset >= 0}
         finally:
             consumer.close()
+
+    def wait_empty(self) -> None:
+        """Wait until the group has no member."""
+        wait_until(lambda: not describe_group(self.admin, self.name).members, "the group to be empty")
+
+    def set_offsets(self, topic: str, offsets: dict[int, int]) -> None:
+        """Set offsets of the group as an operator would, while no worker runs."""
+        set_offsets(self.admin, self.name, {(topic, number): offset for number, offset in offsets.items()})
 
     def commit(self, topic: str, offsets: dict[int, int]) -> None:
         """Set offsets of the group as an operator would, while no worker runs."""
