@@ -5,6 +5,7 @@ the CA of `ssl.ca.*`, the host name unless `ssl.endpoint.identification.algorith
 shown as well, with the reason: it is the one to look at.
 """
 
+import re
 import socket
 import ssl
 import tempfile
@@ -12,16 +13,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
 
 from processors.engine.findings import Finding, State
 
 _TIMEOUT = 5.0
 _SOON = 30
 """Days before its end from which a certificate is a warning."""
+_KNOWN_TO_JAVA = {
+    NameOID.COMMON_NAME: "CN",
+    NameOID.COUNTRY_NAME: "C",
+    NameOID.LOCALITY_NAME: "L",
+    NameOID.STATE_OR_PROVINCE_NAME: "ST",
+    NameOID.ORGANIZATION_NAME: "O",
+    NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
+    NameOID.STREET_ADDRESS: "STREET",
+    NameOID.DOMAIN_COMPONENT: "DC",
+    NameOID.USER_ID: "UID",
+}
 _CHECK_CA = "correct kafka.ssl.ca.location, or give the broker a certificate of that CA for this host name"
 
 
@@ -53,6 +66,7 @@ def certificate_findings(kafka: Mapping[str, object], now: datetime | None = Non
         )
         return
     try:
+        _check_files(kafka)
         _context(kafka)
     except (OSError, ValueError) as why:
         yield Finding("certificate", "kafka.ssl.*", "missing", f"cannot be used ({why})", "correct the files that it names")
@@ -68,7 +82,28 @@ def client_principal(kafka: Mapping[str, object]) -> str:
         certificate = _own_certificate(kafka) if uses_tls(kafka) else None
     except (OSError, ValueError):
         return ""
-    return "" if certificate is None else f"User:{certificate.subject.rfc4514_string()}"
+    return "" if certificate is None else f"User:{distinguished_name(certificate.subject)}"
+
+
+def distinguished_name(name: x509.Name) -> str:
+    """A name as Java writes it, and so the brokers: RFC 2253, with more escaped and fewer attributes named than by RFC 4514."""
+    return ",".join("+".join(map(_attribute, rdn)) for rdn in reversed(name.rdns))
+
+
+def _attribute(attribute: x509.NameAttribute[Any]) -> str:
+    if attribute.oid not in _KNOWN_TO_JAVA:
+        return f"{attribute.oid.dotted_string}=#{_encoded_value(attribute).hex()}"
+    text = re.sub(r'([,=+<>#;"\\])', r"\\\1", attribute.value)
+    text = re.sub(r"^ | $", r"\\ ", text)
+    return f"{_KNOWN_TO_JAVA[attribute.oid]}={text}"
+
+
+def _encoded_value(attribute: x509.NameAttribute[Any]) -> bytes:
+    """The DER of an attribute's value: in a name of one attribute it follows a sequence, a set, a sequence and the type."""
+    der = x509.Name([attribute]).public_bytes()
+    for _ in range(3):
+        der = der[2 + (der[1] & 0x7F if der[1] & 0x80 else 0) :]
+    return der[2 + der[1] :]
 
 
 def handshake(server: str, kafka: Mapping[str, object]) -> Shown:
@@ -170,6 +205,14 @@ def _address(server: str) -> tuple[str, int]:
     if not colon or host.endswith(":") or port.endswith("]"):
         return address.strip("[]"), 9092
     return host.strip("[]"), int(port)
+
+
+def _check_files(kafka: Mapping[str, object]) -> None:
+    """Open every file that the settings name: what `ssl` says of one that is not there does not name it; raises OSError."""
+    for setting in ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location"):
+        location = str(kafka.get(setting, "probe"))
+        if location != "probe" and not Path(location).is_dir():
+            Path(location).open("rb").close()
 
 
 def _verifies(kafka: Mapping[str, object]) -> bool:

@@ -51,12 +51,11 @@ class Inspection:
             replication: Of our own topics, as configured; None: three, or as many as there are brokers.
 
         Raises:
-            Stop: The settings contradict each other, or librdkafka does not take one.
+            Stop: The settings contradict each other.
         """
         self._settings = settings
         self._clients = Clients(settings)
         self._errors = BrokerErrors(settings.application, self._clients.transactional_id)
-        self._admin = make_client(AdminClient, self._clients.admin() | self._errors.options())
         self._permissions = needed(settings, self._clients.transactional_id)
         self._partitions = partitions
         self._replication = replication
@@ -69,6 +68,7 @@ class Inspection:
         yield from certificate_findings(settings.kafka)
         yield _credentials(settings.kafka)
         try:
+            self._admin = make_client(AdminClient, self._clients.admin() | self._errors.options())
             reach_brokers(self._admin, self._errors, replace(settings, connect_within=_REACHED_WITHIN), lambda: None)
         except Stop as stop:
             mend = "start the brokers, or correct `kafka` in the configuration"

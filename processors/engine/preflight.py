@@ -125,8 +125,10 @@ def topic_permissions(
 
 
 def permission_finding(permission: Permission, allowed: frozenset[str] | None, kafka: Mapping[str, object]) -> Finding:
-    """Whether a permission is among what the brokers say is allowed; None: they do not say, so nothing is known to be missing."""
-    if allowed is None or permission.operation in allowed:
+    """Whether a permission is among what the brokers say is allowed; None: they do not say."""
+    if allowed is None:
+        return Finding("permission", permission.words, "unknown", "is not known: these brokers do not say what is granted")
+    if permission.operation in allowed:
         return Finding("permission", permission.words, "ok", "is granted")
     if permission.without:
         return Finding(

@@ -4,6 +4,10 @@ The workers are dynamic members, because one that was stopped leaves its group a
 """
 
 import json
+import os
+import pty
+import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -112,6 +116,27 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(app: Application) ->
     done = run("reset", "empty", "--config", app.config())
     assert done.returncode == 2
     assert "--dry-run" in done.stderr
+
+
+def test_at_a_terminal_the_plan_is_confirmed(app: Application, stopped: WorkerProcess) -> None:
+    before = app.committed(app.input)
+    assert _answered(app, "n") == (130, before)
+    assert _answered(app, "y") == (0, dict.fromkeys(before, 0))
+
+
+def _answered(app: Application, answer: str) -> tuple[int, dict[int, int]]:
+    """Exit code and the sources' offsets after a reset that was answered so."""
+    ours, terminal = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    command = [sys.executable, "-m", "processors.cli.main", "reset", "to-earliest", "--config", str(app.config())]
+    try:
+        done = subprocess.run(command, stdin=terminal, capture_output=True, text=True, check=False, timeout=120)
+    finally:
+        os.close(ours)
+        os.close(terminal)
+    assert f"set offset    {app.input} partition 0" in done.stdout, done.stderr
+    assert "Do this?" in done.stderr
+    return done.returncode, app.committed(app.input)
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])

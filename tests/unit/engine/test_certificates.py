@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
-from processors.engine.certificates import certificate_findings, client_principal
+from processors.engine.certificates import certificate_findings, client_principal, distinguished_name
 from processors.engine.findings import Finding
 
 CA = trustme.CA(organization_name="Acme CA")
@@ -156,3 +158,23 @@ def test_a_client_certificate_is_presented_and_shown_and_names_the_principal(
 
 def test_a_broker_that_wants_a_certificate_which_is_not_configured_is_said(kafka: dict[str, Any]) -> None:
     assert of_server(kafka, CA.issue_cert("127.0.0.1"), clients=CA).state == "missing"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "written"),
+    [
+        (
+            [(NameOID.COUNTRY_NAME, "DE"), (NameOID.LOCALITY_NAME, "München"), (NameOID.COMMON_NAME, " x ")],
+            r"CN=\ x\ ,L=München,C=DE",
+        ),
+        ([(NameOID.ORGANIZATION_NAME, 'a=b#c, d+e<f>;"g\\')], r"O=a\=b\#c\, d\+e\<f\>\;\"g\\"),
+        (
+            [(NameOID.COMMON_NAME, "#lead"), (NameOID.EMAIL_ADDRESS, "a@b.de"), (NameOID.SERIAL_NUMBER, "77")],
+            r"2.5.4.5=#13023737,1.2.840.113549.1.9.1=#16066140622e6465,CN=\#lead",
+        ),
+        ([(NameOID.TITLE, "t" * 63)], "2.5.4.12=#0c3f" + "74" * 63),
+    ],
+)
+def test_a_name_is_written_as_the_brokers_write_it(attributes: list[tuple[x509.ObjectIdentifier, str]], written: str) -> None:
+    """The right sides were printed by X500Principal.getName() of Java 17."""
+    assert distinguished_name(x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])) == written
