@@ -156,13 +156,13 @@ class Inspection:
             yield self._transactional_id(None)
             return
         yield permission_finding(of_group, group.allowed, kafka)
-        names = (self._settings.instance, self._clients.client_id)
-        running = [
-            member
-            for member in group.members
-            if member.instance == names[0] or (not member.instance and member.client == names[1])
-        ]
-        yield self._transactional_id(running)
+        yield self._transactional_id([member for member in group.members if self._is_this_instance(member)])
+
+    def _is_this_instance(self, member: Member) -> bool:
+        """Static members carry the instance; those of the newer protocol are known by their client id (ER-2)."""
+        if member.instance:
+            return member.instance == self._settings.instance
+        return member.client == self._clients.client_id
 
     def _transactional_id(self, running: list[Member] | None) -> Finding:
         """The permission to write under the instance's transactional id.
