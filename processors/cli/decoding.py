@@ -144,10 +144,17 @@ def _fact_row(value: bytes) -> Any:
 def _head_row(value: bytes) -> Any:
     row = rows.decode_head(value)
     states = {name: _plain(rows.decode_state(state)) for name, state in (("before", row.before), ("after", row.after))}
-    return {"instant": described_time(row.instant), "facts": len(row.members), **states}
+    return {"instant": described_time(row.last.instant), "facts": len(row.last.members), **states}
 
 
-_ROWS: dict[str, Callable[[bytes], Any]] = {"e": _entity_row, "f": _fact_row, "h": _head_row}
+def _page_row(value: bytes) -> Any:
+    row = rows.decode_page(value)
+    first, last = row.steps[0].instant, row.steps[-1].instant
+    said = {"first": described_time(first), "last": described_time(last), "facts": sum(len(step.members) for step in row.steps)}
+    return {**said, "opening": _plain(rows.decode_state(row.opening))}
+
+
+_ROWS: dict[str, Callable[[bytes], Any]] = {"e": _entity_row, "f": _fact_row, "h": _head_row, "p": _page_row}
 
 
 def _of_row(kind: str, value: Any) -> str:
@@ -156,6 +163,8 @@ def _of_row(kind: str, value: Any) -> str:
     if kind == "f":
         fact = value["fact"]
         return f"{fact['entity']}  {fact['kind']} {fact['name']} at {fact['occurred_at']}, {len(value['publications'])} published"
+    if kind == "p":
+        return f"{value['facts']} facts from {value['first']} to {value['last']}"
     place = value["after"]["position"]
     return f"up to {value['instant']}: at {place['name'] if place else 'no place'}"
 

@@ -38,6 +38,8 @@ class Label(msgspec.Struct, frozen=True):
     application: str
     partitions: int
     """Partition count of the facts topic: with another one, the keys live elsewhere."""
+    changelog: str = ""
+    """Kafka's id of the changelog topic: in one that was made anew, offsets say nothing of what this store holds."""
     format: int = FORMAT
 
 
