@@ -3,6 +3,10 @@
 The loop looks a record's lane up by topic and partition; a record without one is not ours any more (ER-21).
 """
 
+from collections.abc import Sequence
+
+from confluent_kafka import Message
+
 from processors.engine.waiting import Waiting
 from processors.state.overlay import Overlay
 
@@ -55,3 +59,7 @@ class Lane:
         self.taken = 0
         if self.overlay is not None:
             self.overlay.clear()
+
+
+Run = tuple[Lane | None, Sequence[Message]]
+"""Records of one lane that follow each other; errors in the place of records have none."""

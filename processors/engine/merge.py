@@ -8,12 +8,12 @@ it is about order, never about being right (invariant 1).
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from confluent_kafka import Message
 
-from processors.engine.lanes import Lane, Place
+from processors.engine.lanes import Lane, Place, Run
 from processors.engine.waiting import Waiting
 
 _LONGEST = 1.0
@@ -36,55 +36,56 @@ class Merge:
         self._most_bytes = most_bytes
 
     @property
-    def holds(self) -> bool:
-        """Whether records wait."""
-        return any(lane.waiting.records for lane in self._lanes.values())
+    def holds(self) -> int:
+        """Records that wait."""
+        return sum(lane.waiting.records for lane in self._lanes.values())
 
-    def arrange(self, records: Sequence[Message]) -> Sequence[Message]:
+    def arrange(self, records: Sequence[Message]) -> list[Run]:
         """What of these and of the waiting records may be taken now.
 
-        Errors, facts and records of partitions that are not ours pass: facts are in the order of their own log.
+        Errors and facts pass: facts are in the order of their own log. Records of partitions that are not ours go (ER-21).
         """
-        sources = [lane.waiting for lane in self._lanes.values() if lane.source]
-        if len(sources) <= 1:  # nobody to wait for
-            return records
-        taken: list[Message] = []
-        for place, run in groupby(records, key=_place):
+        sources = [lane for lane in self._lanes.values() if lane.source]
+        taken: list[Run] = []
+        for place, records_of_one in groupby(records, key=_place):
+            run = list(records_of_one)
             lane = self._lanes.get(place)
-            if lane is None or not lane.source:
-                taken += run
-            else:
-                lane.waiting.add(list(run))
+            if lane is not None and lane.source and len(sources) > 1:
+                lane.waiting.add(run)
+            elif lane is not None or place == _NOWHERE:
+                taken.append((lane, run))
         return taken + self._level(sources)
 
-    def rest(self) -> list[Message]:
+    def rest(self) -> list[Run]:
         """Everything that waits: nothing more is there to be read, so everybody has caught up."""
-        rest: list[Message] = []
         for lane in self._lanes.values():
             lane.waiting.awaited = False
-            rest += lane.waiting.release()
-        return rest
+        return _released(self._lanes.values())
 
-    def _level(self, sources: Sequence[Waiting]) -> list[Message]:
+    def _level(self, sources: Sequence[Lane]) -> list[Run]:
         """The waiting records up to where every partition has come that is expected to deliver more."""
-        level = min((waiting.reached for waiting in sources if waiting.awaited), default=None)
-        taken: list[Message] = []
-        for waiting in sources:
-            taken += waiting.release(level)
-        if self._too_much(sources):
-            for waiting in sources:
-                waiting.awaited = waiting.records > 0  # who keeps everybody waiting is not expected any more
-                taken += waiting.release()
+        taken = _released(sources, min((lane.waiting.reached for lane in sources if lane.waiting.awaited), default=None))
+        if self._too_much([lane.waiting for lane in sources]):
+            for lane in sources:
+                lane.waiting.awaited = lane.waiting.records > 0  # who keeps everybody waiting is not expected any more
+            taken += _released(sources)
         return taken
 
     def _too_much(self, sources: Sequence[Waiting]) -> bool:
-        return (
+        return bool(sources) and (
             sum(waiting.records for waiting in sources) > self._most_records
             or sum(waiting.size for waiting in sources) > self._most_bytes
             or min(waiting.since for waiting in sources) < time.monotonic() - _LONGEST
         )
 
 
+def _released(lanes: Iterable[Lane], level: int | None = None) -> list[Run]:
+    return [(lane, records) for lane in lanes if lane.waiting.records and (records := lane.waiting.release(level))]
+
+
+_NOWHERE = ("", -1)
+
+
 def _place(message: Message) -> Place:
     """Where a record lies; an error lies nowhere."""
-    return ("", -1) if message.error() is not None else (message.topic() or "", message.partition() or 0)
+    return _NOWHERE if message.error() is not None else (message.topic(), message.partition())  # type: ignore[return-value]
