@@ -1,16 +1,18 @@
 """What clients say about their connections, outside of any call: librdkafka reports it through `error_cb`, served by poll().
 
 A wrong password, CA or protocol otherwise looks like a hang (ER-16), and a permission error of a consumer is said once and then
-never again (ER-13): so the last reason and the deadly one are kept here for whoever must end the worker, and the rest is logged
-without flooding.
+never again (ER-13): so the last reason, a refusal and the deadly one are kept here for whoever must end the worker, and the rest
+is logged without flooding.
 """
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError
 
+from processors.engine.refusals import Refusal, explained, refusal_of
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.triage import Verdict, ending, triage
 
@@ -20,19 +22,32 @@ client_log = logging.getLogger("librdkafka")
 
 _QUIET = 30.0
 """Seconds for which the same error is not logged again."""
+_PATIENCE = 2.0
+"""Seconds for which nothing but one uncertain refusal is heard until it counts. It is heard with the delay of one call, 2 s."""
+_FRESH = 15.0
+"""Seconds for which a refusal stands: librdkafka tries again after `reconnect.backoff.max.ms`, 10 s, at the latest."""
 
 
 class BrokerErrors:
     """The `error_cb` of all clients of a worker."""
 
-    def __init__(self, application: str, transactional_id: str) -> None:
-        """Begin with nothing said; the names are those a missing permission can be about."""
+    def __init__(self, kafka: Mapping[str, object], application: str = "", transactional_id: str = "") -> None:
+        """Begin with nothing said.
+
+        Args:
+            kafka: The settings of the clients, for what is said of their mistakes.
+            application: The group that a permission can be missing for.
+            transactional_id: The same.
+        """
+        self._kafka = kafka
         self._names = {
             KafkaError.GROUP_AUTHORIZATION_FAILED: application,
             KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: transactional_id,
         }
         self._last: KafkaError | None = None
         self._deadly: KafkaError | None = None
+        self._refusal: tuple[Refusal, KafkaError] | None = None
+        self._refused_since = self._refused_at = 0.0
         self._logged_at: dict[int, float] = {}
 
     def __call__(self, error: KafkaError) -> None:
@@ -40,15 +55,28 @@ class BrokerErrors:
         if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
             self._deadly = error
             return
-        if error.code() != KafkaError._ALL_BROKERS_DOWN or self._last is None:  # the reason comes before this summary of it
-            self._last = error
         now = time.monotonic()
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or self._last is None:  # the reason comes before this summary of it
+            self._weigh(error, now)
+            if error.code() != KafkaError._ALL_BROKERS_DOWN:
+                self._last = error
         if now - self._logged_at.get(error.code(), -_QUIET) >= _QUIET:
             self._logged_at[error.code()] = now
             log.warning("brokers: %s (%s)", error.str(), error.name())
 
+    def _weigh(self, error: KafkaError, now: float) -> None:
+        """A certain refusal stands whatever else is said, by other brokers for example; any other while nothing else is said."""
+        found, standing = refusal_of(error), self._refusal and self._refusal[0]
+        if found is not None and found is standing:
+            self._refused_at = now
+        elif (found is not None and found.certain) or standing is None or not standing.certain:
+            self._refusal = None if found is None else (found, error)
+            self._refused_since = self._refused_at = now
+
     def options(self) -> dict[str, Any]:
         """What to add to every client's configuration."""
+        if not client_log.isEnabledFor(logging.DEBUG):
+            client_log.setLevel(logging.CRITICAL + 1)
         return {"error_cb": self, "logger": client_log}
 
     def raise_deadly(self) -> None:
@@ -60,15 +88,32 @@ class BrokerErrors:
         """The end of the worker for an error of `call`, naming what a permission is missing for."""
         return ending(error, call, self._names.get(error.code(), topic))
 
-    def refused(self) -> bool:
-        """Whether the brokers were reached and refuse us: waiting will not help."""
-        return self._last is not None and self._last.code() == KafkaError._AUTHENTICATION
+    def reached(self) -> None:
+        """A broker has answered: what was said before it did is forgotten."""
+        self._last = self._refusal = None
 
-    def unreachable(self, brokers: object) -> Stop:
+    def refused(self) -> bool:
+        """Whether the brokers were reached and do not let this client in: waiting will not help."""
+        if self._refusal is None:
+            return False
+        return self._refusal[0].certain or time.monotonic() - self._refused_since >= _PATIENCE
+
+    def raise_barred(self) -> None:
+        """Raise `Stop` when brokers certainly refuse this client now; for a worker that waits for the group to assign to it.
+
+        One with an assignment goes on as long as its connections do. Nothing uncertain counts: an outage of the brokers can look
+        like it, and does not end a worker.
+        """
+        if self._refusal and self._refusal[0].certain and time.monotonic() - self._refused_at < _FRESH:
+            raise self.unreachable()
+
+    def unreachable(self) -> Stop:
         """The end of a worker that could not connect."""
+        brokers = self._kafka.get("bootstrap.servers")
+        if self._refusal is not None:
+            refusal, error = self._refusal
+            sentence = f"the Kafka brokers {brokers} refuse this client: {explained(refusal, error, self._kafka)} (ER-16)"
+            return Stop(ENVIRONMENT, sentence)
         reason = f"{self._last.str()} ({self._last.name()})" if self._last else "no answer"
-        return Stop(
-            ENVIRONMENT,
-            f"no connection to the Kafka brokers {brokers}: {reason}. Check kafka.bootstrap.servers, security.protocol, the CA "
-            "and the credentials, and that the brokers run (ER-16)",
-        )
+        mend = "Check kafka.bootstrap.servers and that the brokers run"
+        return Stop(ENVIRONMENT, f"no connection to the Kafka brokers {brokers}: {reason}. {mend} (ER-16)")

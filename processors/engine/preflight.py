@@ -4,53 +4,23 @@ Everything that is missing is said at once, one line each, with the command that
 """
 
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 
 from processors.engine.admin import AclOperation, AdminClient, TopicMetadata
-from processors.engine.broker_errors import BrokerErrors
 from processors.engine.restore import TOMBSTONES_KEPT
 from processors.engine.settings import EngineSettings
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.topics import read_config
-from processors.engine.triage import Verdict, ending, error_of, triage
+from processors.engine.triage import error_of
+from schemas.application import OwnTopics
 
 log = logging.getLogger(__name__)
 
-_SLICE = 2.0
-_LONGEST_PAUSE = 0.5
-"""Seconds. With `_SLICE` the longest that a signal waits to be heard."""
 _TIMEOUT = 30.0
+"""Seconds."""
 _CREATE = "run `funnelstream topics create --config FILE`"
-
-
-def reach_brokers(
-    admin: AdminClient, errors: BrokerErrors, settings: EngineSettings, beat: Callable[[], None]
-) -> Mapping[str, TopicMetadata]:
-    """The topics that are there, by name; waits for brokers that do not answer yet, backing off.
-
-    Raises:
-        Stop: They did not answer within `connect_within`, or refuse this user.
-    """
-    deadline = time.monotonic() + settings.connect_within
-    pause = 0.1
-    while True:
-        beat()
-        try:
-            topics: Mapping[str, TopicMetadata] = admin.list_topics(timeout=_SLICE).topics
-            return topics
-        except KafkaException as raised:
-            error = error_of(raised)
-        admin.poll(0)
-        errors.raise_deadly()
-        if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
-            raise ending(error, "reading the topics' metadata")
-        if errors.refused() or time.monotonic() > deadline:
-            raise errors.unreachable(settings.kafka.get("bootstrap.servers"))
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def check_topics(admin: AdminClient, settings: EngineSettings, topics: Mapping[str, TopicMetadata], *, configs: bool) -> int:
@@ -69,46 +39,63 @@ def check_topics(admin: AdminClient, settings: EngineSettings, topics: Mapping[s
         Stop: Something is missing; a line for each.
     """
     names = settings.topics
-    own = names if configs else (names.facts, names.changelog)
-    missing = [f"topic {name} does not exist, or this user may not see it: {_CREATE}" for name in own if name not in topics]
-    missing += [
-        f"topic {name} of source {source} does not exist, or this user may not see it: create it, or correct sources.{source}"
-        for name, source in settings.source_topics.items()
-        if name not in topics
-    ]
-    if missing:
-        raise _refusal(missing)
-    facts, changelog = (len(topics[name].partitions) for name in (names.facts, names.changelog))
-    if facts != changelog:
-        missing.append(
-            f"{names.facts} has {facts} partitions and {names.changelog} {changelog}: they must be equal (ER-3); delete the one "
-            f"that is still empty and {_CREATE}, or start under a new application name"
-        )
-    if configs:
-        missing += _permission_faults(admin, settings)
-        missing += _config_faults(admin, names.facts, names.changelog)
-    if missing:
-        raise _refusal(missing)
-    return facts
+    needed = _needed(settings, names if configs else (names.facts, names.changelog))
+    allowed = _allowed(admin, needed) if configs else {}
+    faults = []
+    for name, operations in needed.items():
+        if name in allowed:
+            lacking = [operation.name for operation in operations if operation not in allowed[name]]
+            faults += [f"this user lacks {operation} on topic {name}: grant it (ER-31)" for operation in lacking]
+        elif name not in topics:
+            faults.append(_absence(name, settings.source_topics.get(name)))
+    if names.facts in topics and names.changelog in topics:
+        faults += _partition_faults(names, topics)
+        faults += _config_faults(admin, names.facts, names.changelog) if configs else []
+    if faults:
+        raise Stop(ENVIRONMENT, "the topics are not ready:\n" + "\n".join(f"  {line}" for line in faults))
+    return len(topics[names.facts].partitions)
 
 
-def _refusal(missing: list[str]) -> Stop:
-    return Stop(ENVIRONMENT, "the topics are not ready:\n" + "\n".join(f"  {line}" for line in missing))
-
-
-def _permission_faults(admin: AdminClient, settings: EngineSettings) -> list[str]:
-    """What ER-31 grants and these brokers do not; asked for here, because a commit that fails for it does not name its topic."""
-    names = settings.topics
+def _needed(settings: EngineSettings, own: Iterable[str]) -> dict[str, list[AclOperation]]:
+    """What ER-31 grants on the topics of the sources and these of our own."""
     read, write = AclOperation.READ, AclOperation.WRITE
-    needed: dict[str, list[AclOperation]] = {name: [write] for name in names}
-    needed |= {name: [read] for name in settings.source_topics}
-    needed |= {name: [read, write] for name in (names.facts, names.changelog)}
-    found = []
-    for name, future in admin.describe_topics(TopicCollection([*needed]), include_authorized_operations=True).items():
-        allowed = future.result(_TIMEOUT).authorized_operations
-        lacking = [operation.name for operation in needed[name] if allowed is not None and operation not in allowed]
-        found += [f"this user lacks {operation} on topic {name}: grant it (ER-31)" for operation in lacking]
-    return found
+    needed = {name: [write] for name in own} | {name: [read] for name in settings.source_topics}
+    return needed | {name: [read, write] for name in (settings.topics.facts, settings.topics.changelog)}
+
+
+def _allowed(admin: AdminClient, names: Iterable[str]) -> dict[str, Container[AclOperation]]:
+    """What this user may do with the topics that exist; asked for, because a commit that fails for it does not name its topic.
+
+    Brokers do not tell whether a topic exists that this user may do nothing with: it counts as one that does.
+    """
+    allowed: dict[str, Container[AclOperation]] = {}
+    for name, future in admin.describe_topics(TopicCollection([*names]), include_authorized_operations=True).items():
+        try:
+            told = future.result(_TIMEOUT).authorized_operations
+        except KafkaException as why:
+            if error_of(why).code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                allowed[name] = ()
+            elif error_of(why).code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+        else:
+            allowed[name] = list(AclOperation) if told is None else told
+    return allowed
+
+
+def _absence(name: str, source: str | None) -> str:
+    if source is None:
+        return f"topic {name} does not exist: {_CREATE}"
+    return f"topic {name} of source {source} does not exist: create it, or correct sources.{source}"
+
+
+def _partition_faults(names: OwnTopics, topics: Mapping[str, TopicMetadata]) -> list[str]:
+    facts, changelog = (len(topics[name].partitions) for name in (names.facts, names.changelog))
+    if facts == changelog:
+        return []
+    return [
+        f"{names.facts} has {facts} partitions and {names.changelog} {changelog}: they must be equal (ER-3); delete the one "
+        f"that is still empty and {_CREATE}, or start under a new application name"
+    ]
 
 
 def _config_faults(admin: AdminClient, facts: str, changelog: str) -> list[str]:

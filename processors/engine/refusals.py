@@ -1,0 +1,177 @@
+"""Refusals: what brokers mean when they do not let a client in, told apart from brokers that are not up yet (ER-16).
+
+Waiting mends a connection that is refused or breaks, never a wrong password, authority or protocol. librdkafka retries all of
+them for ever, and says which it is only in its own words; here these words become a meaning and a mend.
+"""
+
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError
+
+_PROBE_WITHIN = 2.0
+"""Seconds."""
+
+_ADDRESS = re.compile(r"(?:\w+://)?\[?([^/\s]+?)\]?:(\d+)")
+
+
+class Refusal(NamedTuple):
+    """A way to be refused.
+
+    Attributes:
+        certain: One is enough. What is not certain looks the same while a broker, or a proxy before it, starts: it counts only
+            when nothing else is heard for some seconds.
+        words: Of librdkafka, one of which tells it; none: the code does.
+        meaning: What it means.
+        mend: What to do, naming the settings under `kafka`.
+    """
+
+    certain: bool
+    words: tuple[str, ...]
+    meaning: str
+    mend: str
+
+
+_BY_CODE: dict[int, tuple[Refusal, ...]] = {
+    KafkaError._AUTHENTICATION: (
+        Refusal(
+            True,
+            ("Unsupported SASL mechanism",),
+            "the listener does not take this SASL mechanism",
+            "set sasl.mechanisms to one that it names",
+        ),
+        Refusal(
+            True,
+            ("not valid in current SASL state",),
+            "the listener does not use SASL",
+            "take SASL_ out of security.protocol, or name the SASL listener in bootstrap.servers",
+        ),
+        Refusal(
+            True,
+            (),
+            "the brokers do not accept these credentials",
+            "correct sasl.username and sasl.password; a SCRAM user has a password for each mechanism, and may lack this one",
+        ),
+    )
+}
+_UNTRUSTED = Refusal(
+    True,
+    ("certificate verify failed",),
+    "the broker's certificate is not valid for this client",
+    "set ssl.ca.location to the authority that issued it, and name brokers (bootstrap.servers, and their advertised.listeners) "
+    "as the certificate does",
+)
+_SILENT = Refusal(
+    False,
+    (),
+    "every connection is closed without a word, as by a listener that speaks another protocol",
+    "set security.protocol to that of the listener, or name another listener in bootstrap.servers",
+)
+_BY_WORDS = (
+    _UNTRUSTED,
+    Refusal(
+        True,
+        ("alert bad certificate", "alert certificate", "alert unknown ca", "alert unsupported certificate"),
+        "the broker does not accept a certificate of this client: none was sent, it has expired, or its authority is not trusted",
+        "set ssl.certificate.location and ssl.key.location to a certificate that is valid now, of an authority in the broker's "
+        "truststore",
+    ),
+    Refusal(
+        True,
+        ("wrong version number", "http request", "packet length too long", "record layer failure"),
+        "the listener does not speak TLS",
+        "take SSL out of security.protocol, or name the TLS listener in bootstrap.servers",
+    ),
+    Refusal(
+        False,
+        ("PLAINTEXT broker listener?",),
+        "every connection is closed when TLS begins, as by a listener that does not speak it",
+        "take SSL out of security.protocol, or name the TLS listener in bootstrap.servers",
+    ),
+)
+
+
+def refusal_of(error: KafkaError) -> Refusal | None:
+    """Which refusal an error of a connection is; None: waiting may mend it.
+
+    That all brokers are down counts as a refusal where no reason was given before it, which the caller knows.
+    """
+    if error.code() == KafkaError._ALL_BROKERS_DOWN:
+        return _SILENT
+    text = error.str()
+    for refusal in (*_BY_CODE.get(error.code(), ()), *_BY_WORDS):
+        if (not refusal.words and error.code() in _BY_CODE) or any(word in text for word in refusal.words):
+            return refusal
+    return None
+
+
+def explained(refusal: Refusal, error: KafkaError, kafka: Mapping[str, object]) -> str:
+    """Reason, meaning and mend for the person who must act; asks the broker where librdkafka's words leave several meanings.
+
+    Args:
+        refusal: What was found.
+        error: What librdkafka said.
+        kafka: The settings of the client.
+    """
+    meaning, mend = refusal.meaning, refusal.mend
+    if refusal is _UNTRUSTED:
+        why = _why_untrusted(error.str(), kafka)
+        meaning += f" ({why})" if why else ""
+    elif refusal is _SILENT:
+        meaning, mend = _other_protocol(kafka) or (meaning, mend)
+        return f"{meaning}; {mend}"
+    return f"{error.str()} ({error.name()}): {meaning}; {mend}"
+
+
+def _why_untrusted(said: str, kafka: Mapping[str, object]) -> str:
+    """Why a certificate is not valid, in the words of OpenSSL: librdkafka says the same of a wrong authority and a wrong host."""
+    address = _ADDRESS.search(said)
+    if address is None:
+        return ""
+    try:
+        context = _context(kafka)
+        with socket.create_connection((address[1], int(address[2])), _PROBE_WITHIN) as connection:
+            context.wrap_socket(connection, server_hostname=address[1]).close()
+    except ssl.SSLCertVerificationError as why:
+        return str(why.verify_message).rstrip(".")
+    except (OSError, ValueError):
+        pass
+    return ""
+
+
+def _context(kafka: Mapping[str, object]) -> ssl.SSLContext:
+    """What a client with these settings trusts."""
+    location, pem = (str(kafka.get(name, "")) or None for name in ("ssl.ca.location", "ssl.ca.pem"))
+    folder = location is not None and Path(location).is_dir()
+    context = ssl.create_default_context(cafile=None if folder else location, capath=location if folder else None, cadata=pem)
+    context.check_hostname = str(kafka.get("ssl.endpoint.identification.algorithm", "https")) != "none"
+    return context
+
+
+def _other_protocol(kafka: Mapping[str, object]) -> tuple[str, str] | None:
+    """Meaning and mend where the listener's protocol can be told from ours."""
+    ours = str(kafka.get("security.protocol", "plaintext")).upper()
+    address = _ADDRESS.search(str(kafka.get("bootstrap.servers", "")))
+    if ours not in ("SSL", "SASL_SSL") and address is not None and _speaks_tls(address[1], int(address[2])):
+        wanted = "SASL_SSL" if ours == "SASL_PLAINTEXT" else "SSL or SASL_SSL"
+        return "the listener speaks TLS", f"set security.protocol to {wanted} instead of {ours}"
+    if ours in ("SSL", "PLAINTEXT"):
+        wanted = "SASL_SSL" if ours == "SSL" else "SASL_PLAINTEXT"
+        meaning = "every connection is closed without a word, as by a listener that wants SASL"
+        return meaning, f"set security.protocol to {wanted} instead of {ours}, with sasl.mechanisms and credentials"
+    return None
+
+
+def _speaks_tls(host: str, port: int) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection((host, port), _PROBE_WITHIN) as connection:
+            context.wrap_socket(connection, server_hostname=host).close()
+    except OSError:
+        return False
+    return True
