@@ -89,7 +89,8 @@ class Worker:
         """
         server = HealthServer(self._settings.listen, self.health, self.metrics.registry) if self._settings.listen else None
         if server is not None:
-            log.info("probes and metrics at http://%s:%d", *server.address)
+            open_to = " (without authentication, and not only for this machine)" if server.exposed else ""
+            log.info("probes and metrics at http://%s:%d%s", *server.address, open_to)
         self._watchdog.start()
         try:
             self._connect_and_work()
