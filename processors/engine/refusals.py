@@ -23,35 +23,38 @@ class Refusal(NamedTuple):
     """A way to be refused.
 
     Attributes:
-        certain: One is enough. What is not certain looks the same while a broker, or a proxy before it, starts: it counts only
-            when nothing else is heard for some seconds.
         words: Of librdkafka, one of which tells it; none: the code does.
         meaning: What it means.
         mend: What to do, naming the settings under `kafka`.
+        certain: One is enough. What is not certain looks the same while a broker, or a proxy before it, starts: it counts only
+            when nothing else is heard for some seconds.
     """
 
-    certain: bool
     words: tuple[str, ...]
     meaning: str
     mend: str
+    certain: bool = True
 
 
-_BY_CODE: dict[int, tuple[Refusal, ...]] = {
+BY_CODE: dict[int, tuple[Refusal, ...]] = {
     KafkaError._AUTHENTICATION: (
         Refusal(
-            True,
             ("Unsupported SASL mechanism",),
             "the listener does not take this SASL mechanism",
             "set sasl.mechanisms to one that it names",
         ),
         Refusal(
-            True,
             ("not valid in current SASL state",),
             "the listener does not use SASL",
             "take SASL_ out of security.protocol, or name the SASL listener in bootstrap.servers",
         ),
         Refusal(
-            True,
+            ("SASL OAUTHBEARER token",),
+            "the token endpoint gives this client no token",
+            "correct the sasl.oauthbearer settings, and see that the endpoint answers",
+            certain=False,
+        ),
+        Refusal(
             (),
             "the brokers do not accept these credentials",
             "correct sasl.username and sasl.password; a SCRAM user has a password for each mechanism, and may lack this one",
@@ -59,38 +62,35 @@ _BY_CODE: dict[int, tuple[Refusal, ...]] = {
     )
 }
 _UNTRUSTED = Refusal(
-    True,
     ("certificate verify failed",),
     "the broker's certificate is not valid for this client",
     "set ssl.ca.location to the authority that issued it, and name brokers (bootstrap.servers, and their advertised.listeners) "
     "as the certificate does",
 )
 _SILENT = Refusal(
-    False,
     (),
     "every connection is closed without a word, as by a listener that speaks another protocol",
     "set security.protocol to that of the listener, or name another listener in bootstrap.servers",
+    certain=False,
 )
-_BY_WORDS = (
+BY_WORDS = (
     _UNTRUSTED,
     Refusal(
-        True,
         ("alert bad certificate", "alert certificate", "alert unknown ca", "alert unsupported certificate"),
         "the broker does not accept a certificate of this client: none was sent, it has expired, or its authority is not trusted",
         "set ssl.certificate.location and ssl.key.location to a certificate that is valid now, of an authority in the broker's "
         "truststore",
     ),
     Refusal(
-        True,
         ("wrong version number", "http request", "packet length too long", "record layer failure"),
         "the listener does not speak TLS",
         "take SSL out of security.protocol, or name the TLS listener in bootstrap.servers",
     ),
     Refusal(
-        False,
         ("PLAINTEXT broker listener?",),
         "every connection is closed when TLS begins, as by a listener that does not speak it",
         "take SSL out of security.protocol, or name the TLS listener in bootstrap.servers",
+        certain=False,
     ),
 )
 
@@ -103,8 +103,8 @@ def refusal_of(error: KafkaError) -> Refusal | None:
     if error.code() == KafkaError._ALL_BROKERS_DOWN:
         return _SILENT
     text = error.str()
-    for refusal in (*_BY_CODE.get(error.code(), ()), *_BY_WORDS):
-        if (not refusal.words and error.code() in _BY_CODE) or any(word in text for word in refusal.words):
+    for refusal in (*BY_CODE.get(error.code(), ()), *BY_WORDS):
+        if not refusal.words or any(word in text for word in refusal.words):
             return refusal
     return None
 

@@ -52,7 +52,7 @@ class Guarded:
             properties[f"listener.name.{name}.{mechanism.lower()}.sasl.jaas.config"] = _LOGIN
         self._broker = start_private_broker(properties, LISTENERS)
         self.bootstrap = self._broker.bootstrap
-        self.stop = self._broker.stop
+        self.kill, self.start, self.stop = self._broker.kill, self._broker.start, self._broker.stop
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         for user in (USER, OWNER):
             self.set_password(user, PASSWORD)

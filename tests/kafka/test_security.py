@@ -86,3 +86,19 @@ def test_a_new_password_disturbs_no_running_worker_and_ends_the_next_start(app: 
         app.wait_exact()
     finally:
         guarded.set_password(OWNER, PASSWORD)
+
+
+def test_er16_a_broker_that_starts_refuses_nobody(app: Application, guarded: Guarded) -> None:
+    """Workers wait for it, whatever it says until it knows its users."""
+    ways = {"one": guarded.scram(OWNER), "two": guarded.mutual(OWNER)}
+    workers = [app.worker(name, kafka=way, connect_within=120.0) for name, way in ways.items()]
+    guarded.kill()
+    try:
+        for worker in workers:
+            worker.start().wait_said("Connection refused")
+    finally:
+        guarded.start()
+    for worker in workers:
+        worker.wait_ready()
+    app.send_some(100)
+    app.wait_exact()
