@@ -1,4 +1,4 @@
-"""What clients say about their connections, outside of any call: librdkafka reports it through `error_cb`, served by poll().
+"""What clients say about their connections, outside of any call: librdkafka has `error_cb` and a log, both served by poll().
 
 A wrong password, CA or protocol otherwise looks like a hang (ER-16), and a permission error of a consumer is said once and then
 never again (ER-13): so the last reason, a refusal and the deadly one are kept here for whoever must end the worker, and the rest
@@ -18,7 +18,8 @@ from processors.engine.triage import Verdict, ending, triage
 
 log = logging.getLogger(__name__)
 client_log = logging.getLogger("librdkafka")
-"""librdkafka's own lines. What matters of them comes through `error_cb` too."""
+"""librdkafka's own lines, for whoever debugs: what matters of them comes through `error_cb`, but for connections that are closed
+without a reason."""
 
 _QUIET = 30.0
 """Seconds for which the same error is not logged again."""
@@ -29,7 +30,7 @@ _FRESH = 15.0
 
 
 class BrokerErrors:
-    """The `error_cb` of all clients of a worker."""
+    """The `error_cb` and the `logger` of all clients of a worker."""
 
     def __init__(self, kafka: Mapping[str, object], application: str = "", transactional_id: str = "") -> None:
         """Begin with nothing said.
@@ -46,7 +47,7 @@ class BrokerErrors:
         }
         self._last: KafkaError | None = None
         self._deadly: KafkaError | None = None
-        self._refusal: tuple[Refusal, KafkaError] | None = None
+        self._refusal: tuple[Refusal, str] | None = None
         self._refused_since = self._refused_at = 0.0
         self._logged_at: dict[int, float] = {}
 
@@ -55,29 +56,34 @@ class BrokerErrors:
         if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
             self._deadly = error
             return
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # the reason comes before this summary of it
+            self._last = error
+            self._weigh(f"{error.str()} ({error.name()})", error.code())
         now = time.monotonic()
-        if error.code() != KafkaError._ALL_BROKERS_DOWN or self._last is None:  # the reason comes before this summary of it
-            self._weigh(error, now)
-            if error.code() != KafkaError._ALL_BROKERS_DOWN:
-                self._last = error
         if now - self._logged_at.get(error.code(), -_QUIET) >= _QUIET:
             self._logged_at[error.code()] = now
             log.warning("brokers: %s (%s)", error.str(), error.name())
 
-    def _weigh(self, error: KafkaError, now: float) -> None:
+    def log(self, level: int, form: str, facility: str, client: str, line: str) -> None:
+        """Take a line of librdkafka's log, as confluent-kafka hands it to a logger; FAIL is the end of a connection."""
+        if facility == "FAIL":
+            self._weigh(line.partition("]: ")[2])  # after the name of the thread
+        if client_log.isEnabledFor(logging.DEBUG):
+            client_log.log(level, form, facility, client, line)
+
+    def _weigh(self, said: str, code: int | None = None) -> None:
         """A certain refusal stands whatever else is said, by other brokers for example; any other while nothing else is said."""
-        found, standing = refusal_of(error), self._refusal and self._refusal[0]
+        now = time.monotonic()
+        found, standing = refusal_of(said, code), self._refusal and self._refusal[0]
         if found is not None and found is standing:
             self._refused_at = now
         elif (found is not None and found.certain) or standing is None or not standing.certain:
-            self._refusal = None if found is None else (found, error)
+            self._refusal = None if found is None else (found, said)
             self._refused_since = self._refused_at = now
 
     def options(self) -> dict[str, Any]:
         """What to add to every client's configuration."""
-        if not client_log.isEnabledFor(logging.DEBUG):
-            client_log.setLevel(logging.CRITICAL + 1)
-        return {"error_cb": self, "logger": client_log}
+        return {"error_cb": self, "logger": self}
 
     def raise_deadly(self) -> None:
         """Raise `Stop` when a client reported an error that nobody survives."""
@@ -111,8 +117,8 @@ class BrokerErrors:
         """The end of a worker that could not connect."""
         brokers = self._kafka.get("bootstrap.servers")
         if self._refusal is not None:
-            refusal, error = self._refusal
-            sentence = f"the Kafka brokers {brokers} refuse this client: {explained(refusal, error, self._kafka)} (ER-16)"
+            refusal, said = self._refusal
+            sentence = f"the Kafka brokers {brokers} refuse this client: {explained(refusal, said, self._kafka)} (ER-16)"
             return Stop(ENVIRONMENT, sentence)
         reason = f"{self._last.str()} ({self._last.name()})" if self._last else "no answer"
         mend = "Check kafka.bootstrap.servers and that the brokers run"

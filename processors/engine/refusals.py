@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError
 
-_PROBE_WITHIN = 2.0
-"""Seconds."""
+_PROBE_WITHIN = 10.0
+"""Seconds. Only a listener that hangs takes as long: one that speaks no TLS closes the connection."""
 
 _ADDRESS = re.compile(r"(?:\w+://)?\[?([^/\s]+?)\]?:(\d+)")
 
@@ -23,52 +23,52 @@ class Refusal(NamedTuple):
     """A way to be refused.
 
     Attributes:
-        words: Of librdkafka, one of which tells it; none: the code does.
+        words: A pattern of librdkafka's words that tells it; empty: the code does.
         meaning: What it means.
         mend: What to do, naming the settings under `kafka`.
         certain: One is enough. What is not certain looks the same while a broker, or a proxy before it, starts: it counts only
             when nothing else is heard for some seconds.
     """
 
-    words: tuple[str, ...]
+    words: str
     meaning: str
     mend: str
     certain: bool = True
 
 
-BY_CODE: dict[int, tuple[Refusal, ...]] = {
+BY_CODE: dict[int | None, tuple[Refusal, ...]] = {
     KafkaError._AUTHENTICATION: (
         Refusal(
-            ("Unsupported SASL mechanism",),
+            "Unsupported SASL mechanism",
             "the listener does not take this SASL mechanism",
             "set sasl.mechanisms to one that it names",
         ),
         Refusal(
-            ("not valid in current SASL state",),
+            "not valid in current SASL state",
             "the listener does not use SASL",
             "take SASL_ out of security.protocol, or name the SASL listener in bootstrap.servers",
         ),
         Refusal(
-            ("SASL OAUTHBEARER token",),
+            "SASL OAUTHBEARER token",
             "the token endpoint gives this client no token",
             "correct the sasl.oauthbearer settings, and see that the endpoint answers",
             certain=False,
         ),
         Refusal(
-            (),
+            "",
             "the brokers do not accept these credentials",
             "correct sasl.username and sasl.password; a SCRAM user has a password for each mechanism, and may lack this one",
         ),
     )
 }
 _UNTRUSTED = Refusal(
-    ("certificate verify failed",),
+    "certificate verify failed",
     "the broker's certificate is not valid for this client",
     "set ssl.ca.location to the authority that issued it, and name brokers (bootstrap.servers, and their advertised.listeners) "
     "as the certificate does",
 )
 _SILENT = Refusal(
-    (),
+    r"Disconnected.* in state (APIVERSION_QUERY|UP)|Disconnected while requesting ApiVersion",
     "every connection is closed without a word, as by a listener that speaks another protocol",
     "set security.protocol to that of the listener, or name another listener in bootstrap.servers",
     certain=False,
@@ -76,66 +76,57 @@ _SILENT = Refusal(
 BY_WORDS = (
     _UNTRUSTED,
     Refusal(
-        ("alert bad certificate", "alert certificate", "alert unknown ca", "alert unsupported certificate"),
+        "alert (bad certificate|certificate|unknown ca|unsupported certificate)",
         "the broker does not accept a certificate of this client: none was sent, it has expired, or its authority is not trusted",
         "set ssl.certificate.location and ssl.key.location to a certificate that is valid now, of an authority in the broker's "
         "truststore",
     ),
     Refusal(
-        ("wrong version number", "http request", "packet length too long", "record layer failure"),
+        "wrong version number|http request|packet length too long|record layer failure",
         "the listener does not speak TLS",
         "take SSL out of security.protocol, or name the TLS listener in bootstrap.servers",
     ),
     Refusal(
-        ("PLAINTEXT broker listener?",),
+        r"PLAINTEXT broker listener\?|Disconnected.* in state SSL_HANDSHAKE",
         "every connection is closed when TLS begins, as by a listener that does not speak it",
         "take SSL out of security.protocol, or name the TLS listener in bootstrap.servers",
         certain=False,
     ),
+    _SILENT,
 )
 
 
-def refusal_of(error: KafkaError) -> Refusal | None:
-    """Which refusal an error of a connection is; None: waiting may mend it.
-
-    That all brokers are down counts as a refusal where no reason was given before it, which the caller knows.
-    """
-    if error.code() == KafkaError._ALL_BROKERS_DOWN:
-        return _SILENT
-    text = error.str()
-    for refusal in (*BY_CODE.get(error.code(), ()), *BY_WORDS):
-        if not refusal.words or any(word in text for word in refusal.words):
-            return refusal
-    return None
+def refusal_of(said: str, code: int | None = None) -> Refusal | None:
+    """Which refusal librdkafka speaks of, in an error with its code or in a line of its log; None: waiting may mend it."""
+    found = (each for each in (*BY_CODE.get(code, ()), *BY_WORDS) if re.search(each.words, said))
+    return next(found, None)
 
 
-def explained(refusal: Refusal, error: KafkaError, kafka: Mapping[str, object]) -> str:
+def explained(refusal: Refusal, said: str, kafka: Mapping[str, object]) -> str:
     """Reason, meaning and mend for the person who must act; asks the broker where librdkafka's words leave several meanings.
 
     Args:
         refusal: What was found.
-        error: What librdkafka said.
+        said: What librdkafka said.
         kafka: The settings of the client.
     """
-    meaning, mend = refusal.meaning, refusal.mend
-    if refusal is _UNTRUSTED:
-        why = _why_untrusted(error.str(), kafka)
-        meaning += f" ({why})" if why else ""
-    elif refusal is _SILENT:
-        meaning, mend = _other_protocol(kafka) or (meaning, mend)
-        return f"{meaning}; {mend}"
-    return f"{error.str()} ({error.name()}): {meaning}; {mend}"
-
-
-def _why_untrusted(said: str, kafka: Mapping[str, object]) -> str:
-    """Why a certificate is not valid, in the words of OpenSSL: librdkafka says the same of a wrong authority and a wrong host."""
     address = _ADDRESS.search(said)
-    if address is None:
-        return ""
+    listener = (address[1], int(address[2])) if address else None
+    meaning, mend = refusal.meaning, refusal.mend
+    if refusal is _UNTRUSTED and listener:
+        why = _why_untrusted(listener, kafka)
+        meaning += f" ({why})" if why else ""
+    elif refusal is _SILENT and listener:
+        meaning, mend = _other_protocol(listener, kafka) or (meaning, mend)
+    return f"{said}: {meaning}; {mend}"
+
+
+def _why_untrusted(listener: tuple[str, int], kafka: Mapping[str, object]) -> str:
+    """Why a certificate is not valid, in the words of OpenSSL: librdkafka says the same of a wrong authority and a wrong host."""
     try:
         context = _context(kafka)
-        with socket.create_connection((address[1], int(address[2])), _PROBE_WITHIN) as connection:
-            context.wrap_socket(connection, server_hostname=address[1]).close()
+        with socket.create_connection(listener, _PROBE_WITHIN) as connection:
+            context.wrap_socket(connection, server_hostname=listener[0]).close()
     except ssl.SSLCertVerificationError as why:
         return str(why.verify_message).rstrip(".")
     except (OSError, ValueError):
@@ -152,11 +143,10 @@ def _context(kafka: Mapping[str, object]) -> ssl.SSLContext:
     return context
 
 
-def _other_protocol(kafka: Mapping[str, object]) -> tuple[str, str] | None:
+def _other_protocol(listener: tuple[str, int], kafka: Mapping[str, object]) -> tuple[str, str] | None:
     """Meaning and mend where the listener's protocol can be told from ours."""
     ours = str(kafka.get("security.protocol", "plaintext")).upper()
-    address = _ADDRESS.search(str(kafka.get("bootstrap.servers", "")))
-    if ours not in ("SSL", "SASL_SSL") and address is not None and _speaks_tls(address[1], int(address[2])):
+    if ours not in ("SSL", "SASL_SSL") and _speaks_tls(listener):
         wanted = "SASL_SSL" if ours == "SASL_PLAINTEXT" else "SSL or SASL_SSL"
         return "the listener speaks TLS", f"set security.protocol to {wanted} instead of {ours}"
     if ours in ("SSL", "PLAINTEXT"):
@@ -166,12 +156,12 @@ def _other_protocol(kafka: Mapping[str, object]) -> tuple[str, str] | None:
     return None
 
 
-def _speaks_tls(host: str, port: int) -> bool:
+def _speaks_tls(listener: tuple[str, int]) -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection((host, port), _PROBE_WITHIN) as connection:
-            context.wrap_socket(connection, server_hostname=host).close()
+        with socket.create_connection(listener, _PROBE_WITHIN) as connection:
+            context.wrap_socket(connection, server_hostname=listener[0]).close()
     except OSError:
         return False
     return True

@@ -99,6 +99,6 @@ def test_er16_a_broker_that_starts_refuses_nobody(app: Application, guarded: Gua
     finally:
         guarded.start()
     for worker in workers:
-        worker.wait_ready()
+        worker.wait_ready(within=180)
     app.send_some(100)
     app.wait_exact()

@@ -11,6 +11,9 @@ from tests.kafka.summing import Summing
 from tests.unit.engine.scripted import Bench
 
 DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down")
+CLOSED_SILENTLY = "b:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 1ms in state UP)"
+"""Said in the log only."""
+IN_TLS = "ssl://b:1/bootstrap: Disconnected: SSL connection closed by peer (after 2ms in state SSL_HANDSHAKE)"
 REFUSED = KafkaError(KafkaError._TRANSPORT, "b:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused")
 RESET = KafkaError(KafkaError._SSL, "ssl://b:1/1: SSL handshake failed: SSL transport error: Connection reset by peer")
 CLOSED = KafkaError(
@@ -20,6 +23,15 @@ PASSWORD = KafkaError(KafkaError._AUTHENTICATION, "sasl_ssl://b:1/1: SASL authen
 UNTRUSTED = KafkaError(KafkaError._SSL, "ssl:///1: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed")
 LONG = 10.0
 """Seconds; longer than an uncertain refusal must be heard alone."""
+
+
+def hear(errors: BrokerErrors, said: KafkaError | str) -> None:
+    """As confluent-kafka calls back: every failure is a line of the log, most are errors too."""
+    if isinstance(said, KafkaError):
+        errors(said)
+    if said is not DOWN:
+        line = said if isinstance(said, str) else said.str()
+        errors.log(3, "%s [%s] %s", "FAIL", "rdkafka#producer-1", f"[thrd:b:1/bootstrap]: {line}")
 
 
 class Clock:
@@ -43,33 +55,35 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         ([], False),
         ([REFUSED, DOWN, REFUSED, REFUSED], False),
         ([RESET, DOWN, RESET], False),
-        ([DOWN], True),
-        ([DOWN, REFUSED], False),
+        ([DOWN], False),
+        ([CLOSED_SILENTLY, DOWN], True),
+        ([REFUSED, DOWN, CLOSED_SILENTLY], True),
+        ([CLOSED_SILENTLY, REFUSED], False),
         ([REFUSED, DOWN], False),
-        ([CLOSED, DOWN, CLOSED], True),
+        ([CLOSED, DOWN, CLOSED, IN_TLS], True),
         ([CLOSED, REFUSED], False),
         ([PASSWORD, DOWN, REFUSED], True),
         ([REFUSED, UNTRUSTED, RESET, CLOSED], True),
     ],
 )
 def test_what_is_heard_for_long_is_a_refusal_if_waiting_cannot_mend_it(
-    clock: Clock, heard: list[KafkaError], refused: bool
+    clock: Clock, heard: list[KafkaError | str], refused: bool
 ) -> None:
     errors = BrokerErrors({})
-    for error in heard:
+    for said in heard:
         clock.now += LONG
-        errors(error)
+        hear(errors, said)
     clock.now += LONG
     assert errors.refused() is refused
 
 
 def test_what_may_be_a_broker_that_starts_counts_only_after_some_seconds(clock: Clock) -> None:
     errors = BrokerErrors({})
-    for error in (REFUSED, CLOSED):
-        errors(error)
+    for error in (REFUSED, CLOSED, IN_TLS):
+        hear(errors, error)
         assert not errors.refused()
     clock.now += LONG
-    errors(CLOSED)
+    hear(errors, CLOSED)
     assert errors.refused()
     errors.reached()
     assert not errors.refused()
@@ -85,17 +99,17 @@ def test_a_running_worker_is_ended_by_a_refusal_only_without_an_assignment(clock
     lost = [consumer.rebalance("on_lost", ("in", 0))]
     heard: list[int] = []
 
-    def hear(*found: KafkaError) -> list[object]:
+    def saying(*found: KafkaError) -> list[object]:
         def say() -> None:
             clock.now += LONG
             heard.append(len(bench.lanes))
             for error in found:
-                errors(error)
+                hear(errors, error)
 
         return [say]
 
     consumer.script.extend(
-        [joined, hear(PASSWORD), hear(), hear(CLOSED), lost, hear(CLOSED), hear(REFUSED), hear(), hear(UNTRUSTED)]
+        [joined, saying(PASSWORD), saying(), saying(CLOSED), lost, saying(CLOSED), saying(REFUSED), saying(), saying(UNTRUSTED)]
     )
     with pytest.raises(Stop, match="certificate verify failed") as stopped:
         Worker(bench.settings, Summing())._work(bench.parts)
