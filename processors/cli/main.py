@@ -12,11 +12,13 @@ from typing import Annotated
 import typer
 
 from processors.cli.demo import demo
+from processors.cli.dlq import dlq
 from processors.cli.lint import lint
 from processors.cli.replay import replay
 from processors.cli.report import report
 from processors.cli.run import run
 from processors.cli.schema import schema
+from processors.cli.tap import tap
 from processors.cli.topics import topics
 from processors.engine.stop import BUG, Stop
 
@@ -53,6 +55,8 @@ app.command()(report)
 app.command()(demo)
 app.command()(lint)
 app.command()(schema)
+app.command()(tap)
+app.add_typer(dlq, name="dlq")
 app.add_typer(topics, name="topics")
 
 

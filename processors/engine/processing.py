@@ -161,15 +161,16 @@ class Processing:
             counts[count] += 1
 
     def _publish(self, record: Publish) -> None:
-        role, key, value, headers, _ = record
-        self.size += len(value) if value is not None else 0
+        value, topic = record.value, self._names[record.topic]
+        if value is not None:
+            self.size += len(value)
         try:
-            self._produce(self._names[role], value, key, headers)
+            self._produce(topic, value, record.key, record.headers)
         except TooLarge as refused:
-            if role != "dead_letters" or value is None:
-                raise _too_large(self._names[role], key, value) from refused
+            if record.topic != "dead_letters" or value is None:
+                raise _too_large(topic, record.key, value) from refused
             short, about = _shortened(value)
-            self._produce(self._names[role], short, key, [*headers, *about])
+            self._produce(topic, short, record.key, [*record.headers, *about])
 
     def _write_changelog(self, lane: Lane, rows: dict[bytes, bytes | None]) -> None:
         """Mirror the rows, and the mark last: its delivery report says how far the changelog reaches then (ER-9)."""

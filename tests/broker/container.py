@@ -32,6 +32,7 @@ class ContainerBroker:
         self.listeners = {name: f"{host}:{outside}" for name, (_, outside) in ports.items()}
         self.bootstrap = self.listeners["PLAINTEXT"]
         self.origin = f"Docker, {IMAGE}"
+        self.pid = None  # a process of the daemon's machine, which need not be this one
         bound = {name: f":{inside}" for name, (inside, _) in ports.items()} | {"CONTROLLER": f":{CONTROLLER}"}
         own = {"controller.quorum.voters": f"1@localhost:{CONTROLLER}"} | listening(bound, self.listeners, protocols)
         self._container = _kafka(ONE_NODE | own | properties, ports.values())

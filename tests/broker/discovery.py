@@ -29,6 +29,11 @@ class Broker(Protocol):
     listeners: dict[str, str]
     """Address by the name of a listener; PLAINTEXT is `bootstrap`."""
 
+    @property
+    def pid(self) -> int | None:
+        """Its process on this machine, for whoever counts its CPU; None where that is not known."""
+        ...
+
     def start(self) -> None:
         """Start, on the data that is there."""
         ...
@@ -53,6 +58,7 @@ class _Given:
         self.bootstrap = bootstrap
         self.listeners = {"PLAINTEXT": bootstrap}
         self.origin = f"KAFKA_BOOTSTRAP_SERVERS={bootstrap}"
+        self.pid = None
 
     def start(self) -> None:
         """It runs already."""

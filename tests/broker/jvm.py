@@ -53,6 +53,11 @@ class JvmBroker:
         self._settings.write_text("".join(f"{name}={escaped(value)}\n" for name, value in settings.items()))
         self._format()
 
+    @property
+    def pid(self) -> int | None:
+        """The JVM; None while it does not run."""
+        return self._pid if self._shell is not None else None
+
     def start(self) -> None:
         """Start the JVM on the folder's data."""
         heap = ["-Xms256m", "-Xmx1g", "-XX:+UseG1GC"]

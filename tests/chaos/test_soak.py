@@ -159,7 +159,7 @@ def _check_restored(deployment: Deployment, program: Program, facts: list[Fact])
             fact_key(fact.source, fact.id): fact.fingerprint for fact in accept(said).values()
         }
         for version in program.funnels:
-            head = rows.get(row.head_row_key(entity_key(entity), version.funnel))
+            head = rows.get(row.head_row_key(entity_key(entity), version.key))
             timeline = program.timeline(version, said)
             assert (head is None) == (timeline.instant is None)
             if head is not None:

@@ -40,7 +40,8 @@ class Guarded:
     """The broker, its authority, and the settings of clients that it lets in.
 
     Attributes:
-        bootstrap: Where everybody is an administrator.
+        broker: Without its users; everybody is an administrator at its `bootstrap`.
+        bootstrap: The same address.
     """
 
     def __init__(self) -> None:
@@ -50,9 +51,9 @@ class Guarded:
         properties = _AUTHORIZER | self._stores(certificate) | self._stores(misnamed, "listener.name.misnamed.")
         for name, mechanism in ((name, mechanism) for name in ("scram", "open", "misnamed") for mechanism in MECHANISMS):
             properties[f"listener.name.{name}.{mechanism.lower()}.sasl.jaas.config"] = _LOGIN
-        self._broker = start_private_broker(properties, LISTENERS)
-        self.bootstrap = self._broker.bootstrap
-        self.kill, self.start, self.stop = self._broker.kill, self._broker.start, self._broker.stop
+        self.broker = start_private_broker(properties, LISTENERS)
+        self.bootstrap = self.broker.bootstrap
+        self.kill, self.start, self.stop = self.broker.kill, self.broker.start, self.broker.stop
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         for user in (USER, OWNER):
             self.set_password(user, PASSWORD)
@@ -65,7 +66,7 @@ class Guarded:
 
     def address(self, listener: str) -> dict[str, str]:
         """The setting that names a listener."""
-        return {"bootstrap.servers": self._broker.listeners[listener]}
+        return {"bootstrap.servers": self.broker.listeners[listener]}
 
     def scram(self, user: str = USER, mechanism: str = "SCRAM-SHA-512", password: str = PASSWORD) -> dict[str, str]:
         """SASL over TLS."""

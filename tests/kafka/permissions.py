@@ -1,5 +1,6 @@
 """What a worker must be permitted (ER-31), granted and taken away as an administrator does it."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
@@ -36,15 +37,15 @@ def grants(app: Application) -> dict[str, Grant]:
     return found
 
 
-def grant_all(app: Application, granted: dict[str, Grant]) -> None:
+def grant_all(admin: AdminClient, granted: Iterable[Grant]) -> None:
     """Grant, and wait until the broker acts on it, which is a little later."""
-    wanted = [_binding(AclBinding, grant) for grant in granted.values()]
-    for future in app.admin.create_acls(wanted).values():
+    wanted = [_binding(AclBinding, grant) for grant in granted]
+    for future in admin.create_acls(wanted).values():
         future.result()
     everything = AclBindingFilter(
         ResourceType.ANY, cast(str, None), ResourcePatternType.ANY, f"User:{USER}", "*", AclOperation.ANY, AclPermissionType.ANY
     )
-    wait_until(lambda: {*wanted} <= {*app.admin.describe_acls(everything).result(10)}, "the permissions to be in force")
+    wait_until(lambda: {*wanted} <= {*admin.describe_acls(everything).result(10)}, "the permissions to be in force")
 
 
 def revoke(admin: AdminClient, grant: Grant) -> None:

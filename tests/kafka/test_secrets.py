@@ -44,8 +44,11 @@ COMMANDS = (
     Command(("topics", "create", "--with-sources")),
     Command(("run",), works="restored facts partitions"),
     Command(("report",)),
+    Command(("dlq", "list")),
+    Command(("dlq", "replay", "--all")),
 )
-CONNECTING = [command for command in COMMANDS if command.arguments != ("lint",)]
+CONNECTING = [*COMMANDS[1:], Command(("tap",))]
+"""All but `lint`, and one that says nothing on topics that are empty."""
 
 
 class Session:

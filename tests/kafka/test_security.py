@@ -37,7 +37,7 @@ def app(guarded: Guarded, tmp_path: Path) -> Iterator[Application]:
 
 def test_er31_the_least_privileges_suffice(app: Application, guarded: Guarded) -> None:
     """One worker in every way: each start restores what the one before it has written, and ends its transaction."""
-    grant_all(app, grants(app))
+    grant_all(app.admin, grants(app).values())
     for way in (guarded.scram(), guarded.scram(mechanism="SCRAM-SHA-256"), guarded.mutual()):
         worker = app.worker(kafka=way).start().wait_ready()
         app.send_some(100)
@@ -51,7 +51,7 @@ def test_er13_a_missing_permission_ends_the_worker_naming_it(app: Application, g
     granted = grants(app)
     assert granted.keys() == MISSING.keys()
     _, name, _ = granted.pop(missing)
-    grant_all(app, granted)
+    grant_all(app.admin, granted.values())
     worker = app.worker(kafka=guarded.scram()).start()
     assert worker.wait_ended() == 3, worker.tail()
     assert f"{MISSING[missing]} {name}" in worker.output
@@ -61,7 +61,7 @@ def test_er13_a_missing_permission_ends_the_worker_naming_it(app: Application, g
 def test_er13_a_permission_that_is_taken_away_from_a_running_worker_ends_it(app: Application, guarded: Guarded) -> None:
     """It is said once, without being fatal, and then there is silence."""
     granted = grants(app)
-    grant_all(app, granted)
+    grant_all(app.admin, granted.values())
     worker = app.worker(kafka=guarded.scram()).start().wait_ready()
     revoke(app.admin, granted["input"])
     producer = Producer(app.client())
