@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBo
 from schemas.definitions import Texts
 from schemas.fields import FieldSource, field_type
 from schemas.instants import DAY, MILLISECOND, parse_instant
+from schemas.kafka_settings import is_secret
 from schemas.mistakes import Misshapen, Mistake, nonblank, plain_name, shown
 from schemas.quantities import Duration, Instant, Size
 from schemas.shape import AtLeastOne, Shape
@@ -20,15 +21,7 @@ Format = Literal["segment", "snowplow", "cloudevents", "salesforce", "debezium",
 SHORTEST_KEY, LONGEST_KEY = 16, 64
 """Bytes of `identity.hash_key`: enough not to be guessed, and what the keyed hash takes."""
 
-KAFKA_DEFAULTS = {
-    "session.timeout.ms": "45000",
-    "max.poll.interval.ms": "300000",
-    "transaction.timeout.ms": "30000",
-}
-"""Where the configuration names no value (engine rules, ER-1 and ER-17)."""
-
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}\Z")
-_SECRET_WORDS = ("password", "secret", "key", "token", "jaas", "oauthbearer.config")
 _MASK = "***"
 
 
@@ -265,8 +258,7 @@ class Application(Shape):
     def masked(self) -> dict[str, Any]:
         """The whole configuration as plain values, every secret replaced by `***` (ER-32)."""
         plain = self.model_dump(mode="json", by_alias=True)
-        secret = [key for key in self.kafka if any(word in key.lower() for word in _SECRET_WORDS)]
-        plain["kafka"] |= dict.fromkeys(secret, _MASK)
+        plain["kafka"] |= dict.fromkeys(filter(is_secret, self.kafka), _MASK)
         if self.identity.hash_key is not None:
             plain["identity"]["hash_key"] = _MASK
         if self.insights is not None and self.insights.token is not None:

@@ -1,12 +1,39 @@
 """Kafka settings that would break exactly-once or contradict each other are refused before anything starts (ER-1 to 5, ER-17)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from schemas.application import KAFKA_DEFAULTS
 from schemas.instants import MILLISECOND
 from schemas.mistakes import Mistake, suggestion
 from schemas.quantities import parse_duration
+
+KAFKA_DEFAULTS = {
+    "session.timeout.ms": "45000",
+    "max.poll.interval.ms": "300000",
+    "transaction.timeout.ms": "30000",
+}
+"""Where the configuration names no value (engine rules, ER-1 and ER-17)."""
+
+SECRETS = frozenset(
+    {
+        "sasl.kerberos.kinit.cmd",
+        "sasl.oauthbearer.assertion.private.key.passphrase",
+        "sasl.oauthbearer.assertion.private.key.pem",
+        "sasl.oauthbearer.client.credentials.client.secret",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.config",
+        "sasl.password",
+        "ssl.key.password",
+        "ssl.key.pem",
+        "ssl.keystore.password",
+        "ssl_key",
+    }
+)
+"""The settings of librdkafka that hold a secret. Paths to secrets and certificates are none: an operator wants to see them."""
+_SECRET_WORD = re.compile(r"pass|secret|token|jaas")
+_PLACE_OF = ("file", "location", "url")
+"""Last words of settings that say where something is."""
 
 _ONLY = {
     "acks": ("all", "less is too little for transactions"),
@@ -28,6 +55,15 @@ _OURS = {
 _CLASSIC_ONLY = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type")
 _SHORTEST_SESSION = 30_000
 _SPLIT = "it splits topics that belong together over workers and corrupts their state without any error (ER-3)"
+
+
+def is_secret(setting: str) -> bool:
+    """Whether the value of a Kafka setting must never be shown (ER-32).
+
+    A name that librdkafka does not know counts too when it sounds like one: what is misspelt is no less secret.
+    """
+    words = re.split(r"[._-]", setting.lower())
+    return setting.lower() in SECRETS or (words[-1] not in _PLACE_OF and any(map(_SECRET_WORD.match, words)))
 
 
 def check_kafka(kafka: Mapping[str, Any], batch_time: Any) -> Iterator[Mistake]:

@@ -28,6 +28,8 @@ def create(
     from confluent_kafka.admin import AdminClient
 
     from processors.cli.run import engine_settings
+    from processors.engine.broker_errors import BrokerErrors
+    from processors.engine.contact import first_contact
     from processors.engine.topics import WantedTopic, create_topics, wanted_topics
 
     loaded = load(config)
@@ -35,7 +37,10 @@ def create(
     wanted = wanted_topics(settings.topics, loaded.application.topics.partitions)
     if with_sources:
         wanted += [WantedTopic("source", name, loaded.application.topics.partitions, {}) for name in _source_topics(loaded)]
-    reports = create_topics(make_client(AdminClient, Clients(settings).admin()), wanted, loaded.application.topics.replication)
+    errors = BrokerErrors(settings.kafka)
+    admin = make_client(AdminClient, Clients(settings).admin() | errors.options())
+    first_contact(admin, errors)
+    reports = create_topics(admin, wanted, loaded.application.topics.replication)
     for report in reports:
         typer.echo(f"{report.state:<8} {report.name}" + (f" ({report.detail})" if report.detail else ""))
     differing = [report.name for report in reports if report.state == "differs" and report.name not in _source_topics(loaded)]

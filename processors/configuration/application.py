@@ -1,6 +1,6 @@
 """The application's configuration from its file: references replaced, checked whole, every mistake in one go."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path as File
 from typing import Any
 
@@ -12,10 +12,15 @@ from processors.configuration.sentences import validated
 from processors.configuration.wiring import check_wiring
 from processors.configuration.yaml_source import Document, read_document
 from schemas.application import Application, OwnTopics, Topics
-from schemas.kafka_settings import check_kafka
+from schemas.kafka_settings import check_kafka, is_secret
 from schemas.mistakes import Mistake, Path
 
-_SECRETS = (("identity", "hash_key"), ("insights", "token"))
+_SECRETS: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("identity", lambda key: key == "hash_key"),
+    ("insights", lambda key: key == "token"),
+    ("kafka", is_secret),
+)
+"""Sections, and which of their keys hold a secret (ER-32)."""
 
 
 class WrittenApplication(Application):
@@ -58,9 +63,10 @@ def load_application(path: File | str, environment: Mapping[str, str]) -> tuple[
     references = Interpolation(environment, file.parent)
     written = references.resolve(document.data)
     written_references = references.written
-    for section, key in _SECRETS:
+    for section, secret in _SECRETS:
         if isinstance(given := written.get(section), dict):
-            references.conceal((section, key), given.get(key))
+            for key in filter(secret, map(str, given)):
+                references.conceal((section, key), given.get(key))
     application, mistakes = validated(WrittenApplication, written)
     unresolved = {mistake.path for mistake in references.mistakes}
     mistakes = [mistake for mistake in (*mistakes, *_cross_checks(written)) if mistake.path not in unresolved]

@@ -3,6 +3,7 @@
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
     AclOperation,
     AdminClient,
+    ClusterMetadata,
     ConfigResource,
     NewTopic,
     OffsetSpec,
@@ -10,4 +11,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at
     TopicMetadata,
 )
 
-__all__ = ["AclOperation", "AdminClient", "ConfigResource", "NewTopic", "OffsetSpec", "ResourceType", "TopicMetadata"]
+__all__ = [
+    "AclOperation",
+    "AdminClient",
+    "ClusterMetadata",
+    "ConfigResource",
+    "NewTopic",
+    "OffsetSpec",
+    "ResourceType",
+    "TopicMetadata",
+]

@@ -46,6 +46,7 @@ class Assignment:
         self._incremental = parts.clients.consumer_protocol
         self._storehouse = parts.storehouse
         self._metrics = parts.metrics
+        self._errors = parts.errors
         self._restorer = restorer
         self._finish = finish
         self._abandon = abandon
@@ -106,6 +107,11 @@ class Assignment:
             if lane.overlay is not None and (position := store.position(lane.partition)) is not None:
                 positions[lane.partition] = Position(position.offset, time.time())
         store.apply({}, positions)
+
+    def check_welcome(self) -> None:
+        """Raise `Stop` when brokers refuse this worker while it waits for an assignment: else it would wait for ever."""
+        if not self.joined:
+            self._errors.raise_barred()
 
     def _flow(self, lanes: list[Lane]) -> None:
         if not lanes:

@@ -1,14 +1,10 @@
 """What the brokers' certificates and our own look like: subject, issuer, names, how long, trusted or not.
 
-A handshake of our own, because librdkafka says of a certificate no more than that it failed. It trusts what librdkafka would:
-the CA of `ssl.ca.*`, the host name unless `ssl.endpoint.identification.algorithm` is none. A certificate that is not trusted is
-shown as well, with the reason: it is the one to look at.
+A certificate that is not trusted is shown as well, with the reason: it is the one to look at.
 """
 
 import re
-import socket
 import ssl
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -20,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from processors.engine.findings import Finding, State
+from processors.engine.tls import shaken, trusting_as, uses_tls, verifies
 
 _TIMEOUT = 5.0
 _SOON = 30
@@ -46,11 +43,6 @@ class Shown(NamedTuple):
     refused: str
 
 
-def uses_tls(kafka: Mapping[str, object]) -> bool:
-    """Whether these settings ask for TLS."""
-    return str(kafka.get("security.protocol", "plaintext")).lower() in ("ssl", "sasl_ssl")
-
-
 def certificate_findings(kafka: Mapping[str, object], now: datetime | None = None) -> Iterator[Finding]:
     """The certificate of every bootstrap server, and the client's own.
 
@@ -67,7 +59,7 @@ def certificate_findings(kafka: Mapping[str, object], now: datetime | None = Non
         return
     try:
         _check_files(kafka)
-        _context(kafka)
+        trusting_as(kafka)
     except (OSError, ValueError) as why:
         yield Finding("certificate", "kafka.ssl.*", "missing", f"cannot be used ({why})", "correct the files that it names")
         return
@@ -113,7 +105,7 @@ def handshake(server: str, kafka: Mapping[str, object]) -> Shown:
         OSError: The server does not answer, or does not speak TLS (`ssl.SSLError`), or a file of the settings cannot be read.
         ValueError: The server's address or a certificate in the settings cannot be read.
     """
-    context = _context(kafka)
+    context = trusting_as(kafka)
     try:
         return _shake(server, context, "")
     except ssl.SSLCertVerificationError as why:
@@ -136,7 +128,7 @@ def _of_server(server: str, kafka: Mapping[str, object], now: datetime) -> Findi
     if shown.refused:
         mend = "renew it" if _state(shown.certificate, now) == "missing" else _CHECK_CA
         return Finding("certificate", server, "missing", f"is not trusted ({shown.refused}): {said}", mend)
-    if not _verifies(kafka):
+    if not verifies(kafka):
         mend = "leave enable.ssl.certificate.verification out"
         return Finding("certificate", server, "warning", f"is not verified, as configured: {said}", mend)
     return Finding("certificate", server, _state(shown.certificate, now), f"is trusted: {said}", _renewal(shown.certificate, now))
@@ -188,11 +180,7 @@ def _renewal(certificate: x509.Certificate, now: datetime) -> str:
 
 
 def _shake(server: str, context: ssl.SSLContext, refused: str) -> Shown:
-    host, port = _address(server)
-    with (
-        socket.create_connection((host, port), _TIMEOUT) as plain,
-        context.wrap_socket(plain, server_hostname=host) as secured,
-    ):
+    with shaken(_address(server), context, _TIMEOUT) as secured:
         shown = secured.getpeercert(binary_form=True)
         assert shown is not None, "a server always shows a certificate"
         return Shown(secured.version() or "", x509.load_der_x509_certificate(shown), refused)
@@ -213,43 +201,6 @@ def _check_files(kafka: Mapping[str, object]) -> None:
         location = str(kafka.get(setting, "probe"))
         if location != "probe" and not Path(location).is_dir():
             Path(location).open("rb").close()
-
-
-def _verifies(kafka: Mapping[str, object]) -> bool:
-    return str(kafka.get("enable.ssl.certificate.verification", "true")).lower() == "true"
-
-
-def _context(kafka: Mapping[str, object]) -> ssl.SSLContext:
-    """A context that trusts as librdkafka does, without what Python adds to it in its default context."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = str(kafka.get("ssl.endpoint.identification.algorithm", "https")).lower() == "https" and _verifies(
-        kafka
-    )
-    context.verify_mode = ssl.CERT_REQUIRED if _verifies(kafka) else ssl.CERT_NONE
-    location = str(kafka.get("ssl.ca.location", "probe"))
-    if "ssl.ca.pem" in kafka:
-        context.load_verify_locations(cadata=str(kafka["ssl.ca.pem"]))
-    elif location == "probe":
-        context.load_default_certs()
-    elif Path(location).is_dir():
-        context.load_verify_locations(capath=location)
-    else:
-        context.load_verify_locations(cafile=location)
-    _show_own(context, kafka)
-    return context
-
-
-def _show_own(context: ssl.SSLContext, kafka: Mapping[str, object]) -> None:
-    """Let the context show the client's certificate, where settings name one and its key as PEM."""
-    password = str(kafka["ssl.key.password"]) if "ssl.key.password" in kafka else ""
-    if "ssl.certificate.location" in kafka:
-        location = str(kafka["ssl.certificate.location"])
-        context.load_cert_chain(location, str(kafka.get("ssl.key.location", location)), lambda: password)
-    elif "ssl.certificate.pem" in kafka:
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as held:  # readable by this user only; ssl takes nothing but files
-            held.write(f"{kafka['ssl.certificate.pem']}\n{kafka.get('ssl.key.pem', '')}\n")
-            held.flush()
-            context.load_cert_chain(held.name, None, lambda: password)
 
 
 def _own_certificate(kafka: Mapping[str, object]) -> x509.Certificate | None:

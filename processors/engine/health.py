@@ -7,11 +7,15 @@ assignment and all its state.
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
+
+_SILENCE = 10.0
+"""Seconds after which a connection that asks nothing is closed, so that nobody can hold all threads."""
 
 
 class Health:
@@ -46,6 +50,7 @@ class HealthServer:
 
     Attributes:
         address: Host and port it listens on.
+        exposed: Other machines can ask, and nobody is asked who they are.
     """
 
     def __init__(self, listen: str, health: Health, registry: CollectorRegistry) -> None:
@@ -66,6 +71,7 @@ class HealthServer:
             ) from why
         self._server.daemon_threads = True
         self.address: tuple[str, int] = self._server.server_address[:2]  # type: ignore[assignment]  # IPv6 addresses have four parts
+        self.exposed = not ip_address(self.address[0]).is_loopback
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
 
     def close(self) -> None:
@@ -77,6 +83,8 @@ class HealthServer:
 def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """Answers one request."""
+
+        timeout = _SILENCE
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]

@@ -7,13 +7,13 @@ end a running worker of the instance, so it is not done while the group has such
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from processors.engine.admin import AdminClient
 from processors.engine.broker_errors import BrokerErrors
-from processors.engine.certificates import certificate_findings, uses_tls
+from processors.engine.certificates import certificate_findings
+from processors.engine.contact import first_contact
 from processors.engine.described import Member, Topic, answered, describe_group, describe_topics
 from processors.engine.findings import Finding
 from processors.engine.permissions import needed, principal
@@ -21,13 +21,13 @@ from processors.engine.preflight import (
     equal_partitions,
     permission_finding,
     presence,
-    reach_brokers,
     setting_findings,
     topic_permissions,
 )
 from processors.engine.replicas import health_findings, replication_findings
 from processors.engine.settings import Clients, EngineSettings, make_client
 from processors.engine.stop import Stop
+from processors.engine.tls import uses_tls
 from processors.engine.topics import WantedTopic, read_config, replicas_wanted, wanted_topics
 from processors.engine.triage import Verdict, error_of, triage
 
@@ -55,7 +55,7 @@ class Inspection:
         """
         self._settings = settings
         self._clients = Clients(settings)
-        self._errors = BrokerErrors(settings.application, self._clients.transactional_id)
+        self._errors = BrokerErrors(settings.kafka, settings.application, self._clients.transactional_id)
         self._permissions = needed(settings, self._clients.transactional_id)
         self._partitions = partitions
         self._replication = replication
@@ -69,7 +69,7 @@ class Inspection:
         yield _credentials(settings.kafka)
         try:
             self._admin = make_client(AdminClient, self._clients.admin() | self._errors.options())
-            reach_brokers(self._admin, self._errors, replace(settings, connect_within=_REACHED_WITHIN), lambda: None)
+            first_contact(self._admin, self._errors, _REACHED_WITHIN)
         except Stop as stop:
             mend = "start the brokers, or correct `kafka` in the configuration"
             yield Finding("brokers", str(settings.kafka.get("bootstrap.servers")), "missing", stop.sentence, mend)

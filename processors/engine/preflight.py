@@ -4,27 +4,22 @@ Everything that is missing is said at once, one line each, with the command that
 """
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import KafkaException
 
 from processors.engine.admin import AdminClient, TopicMetadata
-from processors.engine.broker_errors import BrokerErrors
 from processors.engine.described import Topic, by_name, describe_topics
 from processors.engine.findings import Finding, missing
 from processors.engine.permissions import Permission, grant, needed
 from processors.engine.settings import EngineSettings
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.topics import WantedTopic, differences, read_config, wanted_topics
-from processors.engine.triage import Verdict, ending, error_of, triage
+from processors.engine.triage import error_of
 
 log = logging.getLogger(__name__)
 
-_SLICE = 2.0
-_LONGEST_PAUSE = 0.5
-"""Seconds. With `_SLICE` the longest that a signal waits to be heard."""
 _CREATE = "run `funnelstream topics create --config FILE`"
 
 
@@ -33,33 +28,6 @@ class Ready(NamedTuple):
 
     partitions: int
     changelog_id: str
-
-
-def reach_brokers(
-    admin: AdminClient, errors: BrokerErrors, settings: EngineSettings, beat: Callable[[], None]
-) -> Mapping[str, TopicMetadata]:
-    """The topics that are there, by name; waits for brokers that do not answer yet, backing off.
-
-    Raises:
-        Stop: They did not answer within `connect_within`, or refuse this user.
-    """
-    deadline = time.monotonic() + settings.connect_within
-    pause = 0.1
-    while True:
-        beat()
-        try:
-            topics: Mapping[str, TopicMetadata] = admin.list_topics(timeout=_SLICE).topics
-            return topics
-        except KafkaException as raised:
-            error = error_of(raised)
-        admin.poll(0)
-        errors.raise_deadly()
-        if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
-            raise ending(error, "reading the topics' metadata")
-        if errors.refused() or time.monotonic() > deadline:
-            raise errors.unreachable(settings.kafka.get("bootstrap.servers"))
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def check_topics(

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from processors.engine.broker_errors import BrokerErrors
+from processors.engine.contact import first_contact
 from processors.engine.settings import make_client
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.engine.triage import error_of
+from processors.engine.triage import Verdict, ending, error_of, triage
 
 _TIMEOUT = 30.0
 _SILENCE = 60.0
@@ -25,19 +27,21 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
         Stop: With code 3 when the brokers do not answer, or the topic is not there or may not be read; with code 1 when
             librdkafka does not take a setting.
     """
+    errors = BrokerErrors(kafka)
     consumer = make_client(
         Consumer,
         {
             **kafka,
+            **errors.options(),
             "group.id": "funnelstream-reading",  # librdkafka wants one; nothing is joined or committed
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
-            "log_level": 0,
         },
     )
     try:
+        first_contact(consumer, errors)
         yield from _to_the_end(consumer, topic, _partitions(consumer, topic))
     except KafkaException as why:
         raise Stop(ENVIRONMENT, f"topic {topic} cannot be read: {error_of(why).str()}") from why
@@ -47,6 +51,8 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
 
 def _partitions(consumer: Consumer, topic: str) -> list[int]:
     metadata = consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic]
+    if metadata.error is not None and triage(metadata.error) is Verdict.FORBIDDEN:
+        raise ending(metadata.error, "reading", topic)
     if metadata.error is not None or not metadata.partitions:
         raise Stop(
             ENVIRONMENT, f"topic {topic} is not there: run `funnelstream topics create --config FILE`, or name another one."
@@ -73,6 +79,6 @@ def _to_the_end(consumer: Consumer, topic: str, partitions: list[int]) -> Iterat
             elif error.code() == error._PARTITION_EOF:
                 unfinished.discard(message.partition())
             else:
-                raise KafkaException(error)
+                raise ending(error, "reading", topic) if triage(error) is Verdict.FORBIDDEN else KafkaException(error)
         if messages:
             heard = time.monotonic()

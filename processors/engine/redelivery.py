@@ -105,17 +105,16 @@ class Redelivery:
         """
         clients = Clients(settings)
         self._settings = settings
-        self._errors = _Errors(settings.application, clients.transactional_id)
+        self._errors = _Errors(settings.kafka, settings.application, clients.transactional_id)
         self._watchdog = Watchdog()
-        producer = make_client(Producer, clients.producer() | self._errors.options() | {"log_level": 0})
+        producer = make_client(Producer, clients.producer() | self._errors.options())
         self._transaction = Transaction(producer, self._watchdog, self._errors, clients.transaction_timeout)
 
     def start(self) -> None:
         """Fence every other replay and end its transaction; raises `Stop` when this cannot be done."""
         self._watchdog.start()
-        brokers = self._settings.kafka.get("bootstrap.servers")
         with self._fatal_told("init_transactions"):
-            self._transaction.initialise(self._settings.connect_within, brokers, lambda: None)
+            self._transaction.initialise(self._settings.connect_within, lambda: None)
 
     def close(self) -> None:
         """Close the producer; what is not committed is gone."""

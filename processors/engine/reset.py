@@ -14,12 +14,12 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processors.engine.admin import AdminClient, OffsetSpec
 from processors.engine.broker_errors import BrokerErrors
+from processors.engine.contact import first_contact
 from processors.engine.described import Topic, describe_group, describe_topics
 from processors.engine.group import committed_offsets, delete_group, set_offsets
 from processors.engine.lanes import Place
 from processors.engine.marks import PATIENCE, read_marks
 from processors.engine.permissions import Permission, grant
-from processors.engine.preflight import reach_brokers
 from processors.engine.reset_plan import Plan, Step, begin_again, follow_changelog, read_again
 from processors.engine.settings import Clients, EngineSettings, make_client
 from processors.engine.stop import ENVIRONMENT, Stop
@@ -49,12 +49,12 @@ class Reset:
         """
         self._settings = settings
         self._clients = Clients(settings)
-        self._errors = BrokerErrors(settings.application, self._clients.transactional_id)
+        self._errors = BrokerErrors(settings.kafka, settings.application, self._clients.transactional_id)
         self._admin = make_client(AdminClient, self._clients.admin() | self._errors.options())
         self._group = settings.application
         self._wanted = wanted_topics(settings.topics, partitions)
         self._replication = replication
-        reach_brokers(self._admin, self._errors, settings, lambda: None)
+        first_contact(self._admin, self._errors, settings.connect_within)
         try:
             members = describe_group(self._admin, self._group).members
         except KafkaException as why:

@@ -14,8 +14,8 @@ from confluent_kafka import KafkaException
 
 from processors.engine.stop import INPUT, Stop
 from processors.engine.triage import error_of
-from schemas.application import KAFKA_DEFAULTS, OwnTopics
-from schemas.kafka_settings import check_kafka
+from schemas.application import OwnTopics
+from schemas.kafka_settings import KAFKA_DEFAULTS, check_kafka
 
 C = TypeVar("C")
 

@@ -13,9 +13,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from processors.engine.admin import AdminClient
 from processors.engine.broker_errors import BrokerErrors
+from processors.engine.contact import first_contact
 from processors.engine.lanes import Place
 from processors.engine.offsets import Bounds, BoundsQuestion
-from processors.engine.preflight import reach_brokers
 from processors.engine.settings import Clients, EngineSettings, make_client
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.triage import Verdict, error_of, triage
@@ -44,14 +44,14 @@ class Standalone:
         """
         clients = Clients(settings)
         self._settings = settings
-        self.errors = BrokerErrors(settings.application, clients.transactional_id)
-        quiet = self.errors.options() | {"log_level": 0}
-        self.admin: AdminClient = make_client(AdminClient, clients.admin() | quiet)
+        self.errors = BrokerErrors(settings.kafka, settings.application, clients.transactional_id)
+        options = self.errors.options()
+        self.admin: AdminClient = make_client(AdminClient, clients.admin() | options)
         patient = {
             "auto.offset.reset": "earliest",  # what was deleted since its bounds were asked is gone, and no reason to end
             "fetch.wait.max.ms": "100",  # nobody restores a store here, and a watched topic may be idle for hours
         }
-        self._consumer = make_client(Consumer, clients.reader() | patient | quiet)
+        self._consumer = make_client(Consumer, clients.reader() | patient | options)
 
     def close(self) -> None:
         """Close the reader."""
@@ -63,7 +63,7 @@ class Standalone:
         Raises:
             Stop: The brokers do not answer, or a topic is not there.
         """
-        there = reach_brokers(self.admin, self.errors, self._settings, lambda: None)
+        there = first_contact(self.admin, self.errors, self._settings.connect_within).topics
         wanted = list(topics)
         missing = [topic for topic in wanted if topic not in there]
         if missing:

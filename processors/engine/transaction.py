@@ -63,12 +63,11 @@ class Transaction:
         self._undelivered: tuple[KafkaError, str] | None = None
         self.is_open = False
 
-    def initialise(self, within: float, brokers: object, beat: Callable[[], None]) -> None:
+    def initialise(self, within: float, beat: Callable[[], None]) -> None:
         """Fence every older producer of this id and end its transaction (ER-23).
 
         Args:
             within: Seconds to keep trying brokers that do not answer.
-            brokers: Named in the sentence when they never do.
             beat: Called between the slices.
         """
         deadline = time.monotonic() + within
@@ -85,7 +84,7 @@ class Transaction:
             if triage(error) is not Verdict.AGAIN:
                 raise self._errors.ending(error, "init_transactions")
             if self._errors.refused() or time.monotonic() > deadline:
-                raise self._errors.unreachable(brokers)
+                raise self._errors.unreachable()
 
     def begin(self) -> None:
         """Open a transaction."""

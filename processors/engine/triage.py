@@ -67,10 +67,10 @@ SEEN: dict[int, Seen] = {
 """What the codes below stand for where they were seen; their treatment is `triage`, by the flags they carry."""
 
 _FORBIDDEN = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "topic",
-    KafkaError.GROUP_AUTHORIZATION_FAILED: "group",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "cluster",
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "transactional id",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "on topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "READ on group",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "on the cluster",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "WRITE on transactional id",
 }
 
 
@@ -108,9 +108,9 @@ def ending(error: KafkaError, call: str, resource: str = "") -> Stop:
         resource: What a permission was missing for, where the call knows.
     """
     if error.code() in _FORBIDDEN:
-        kind = _FORBIDDEN[error.code()]
+        what = _FORBIDDEN[error.code()]
         name = f" {resource}" if resource else ""
-        return Stop(ENVIRONMENT, f"{call}: permission on {kind}{name} is missing ({error.str()}): grant it, see ER-31")
+        return Stop(ENVIRONMENT, f"{call}: permission {what}{name} is missing ({error.str()}): grant it, see ER-31")
     seen = SEEN.get(_reason(error))
     meaning = f": {seen.meaning}" if seen else ""
     return Stop(AGAIN, f"{call} ended this worker: {error.name()} ({error.str()}){meaning}. A restart is exact.")

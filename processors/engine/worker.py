@@ -14,7 +14,8 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from processors.engine import preflight
 from processors.engine.admin import AdminClient
 from processors.engine.assignment import Assignment
-from processors.engine.broker_errors import BrokerErrors, client_log
+from processors.engine.broker_errors import BrokerErrors
+from processors.engine.contact import first_contact
 from processors.engine.driven import Topology
 from processors.engine.health import Health, HealthServer
 from processors.engine.lag import Lag
@@ -69,7 +70,7 @@ class Worker:
         self._topology = topology
         self._check_configs = check_configs
         self._clients = Clients(settings)
-        self._errors = BrokerErrors(settings.application, self._clients.transactional_id)
+        self._errors = BrokerErrors(settings.kafka, settings.application, self._clients.transactional_id)
         self._watchdog = Watchdog()
         self._stopping = threading.Event()
         self._lanes: dict[Place, Lane] = {}
@@ -86,11 +87,10 @@ class Worker:
         Raises:
             Stop: The worker ended for another reason.
         """
-        if not client_log.isEnabledFor(logging.DEBUG):
-            client_log.setLevel(logging.CRITICAL + 1)  # what matters comes through error_cb
         server = HealthServer(self._settings.listen, self.health, self.metrics.registry) if self._settings.listen else None
         if server is not None:
-            log.info("probes and metrics at http://%s:%d", *server.address)
+            open_to = " (without authentication, and not only for this machine)" if server.exposed else ""
+            log.info("probes and metrics at http://%s:%d%s", *server.address, open_to)
         self._watchdog.start()
         try:
             self._connect_and_work()
@@ -108,13 +108,13 @@ class Worker:
         """Check, then fence a predecessor (ER-23), then join: in the order in which a mistake does the least harm."""
         settings, options = self._settings, self._errors.options()
         admin = make_client(AdminClient, self._clients.admin() | options)
-        there = preflight.reach_brokers(admin, self._errors, settings, self._beat)
+        there = first_contact(admin, self._errors, settings.connect_within, self._beat).topics
         ready = preflight.check_topics(admin, settings, self._clients.transactional_id, there, configs=self._check_configs)
         topics = [*settings.source_topics, settings.topics.facts]
         self.metrics.initialise(self._topology.definitions_digest, settings.source_topics, topics, settings.label_sets)
         producer = make_client(Producer, self._clients.producer() | options)
         transaction = Transaction(producer, self._watchdog, self._errors, self._clients.transaction_timeout)
-        transaction.initialise(settings.connect_within, settings.kafka.get("bootstrap.servers"), self._beat)
+        transaction.initialise(settings.connect_within, self._beat)
         self._work(
             Parts(
                 settings,
@@ -147,7 +147,7 @@ class Worker:
         failure: Stop | None = None
         try:
             assignment.subscribe([*self._settings.source_topics, self._settings.topics.facts])
-            loop.run(assignment, (assignment.touch, Purge(parts).step))
+            loop.run(assignment, (assignment.touch, Purge(parts).step, assignment.check_welcome))
             assignment.touch(now=True)
         except Damaged as why:
             failure = parts.storehouse.discard(why)

@@ -26,6 +26,8 @@ class Broker(Protocol):
 
     bootstrap: str
     origin: str
+    listeners: dict[str, str]
+    """Address by the name of a listener; PLAINTEXT is `bootstrap`."""
 
     @property
     def pid(self) -> int | None:
@@ -54,6 +56,7 @@ class _Given:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
+        self.listeners = {"PLAINTEXT": bootstrap}
         self.origin = f"KAFKA_BOOTSTRAP_SERVERS={bootstrap}"
         self.pid = None
 
@@ -75,40 +78,40 @@ def start_broker() -> Broker:
         NoBroker: None of the three ways is open, or the broker does not answer; the sentence says which and why.
     """
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    return _answering(_Given(given), {}) if given else start_private_broker()
+    return _answering(_Given(given)) if given else start_private_broker()
 
 
-def start_private_broker(properties: Mapping[str, str] | None = None, clients: Mapping[str, str] | None = None) -> Broker:
+def start_private_broker(properties: Mapping[str, str] | None = None, listeners: Mapping[str, str] | None = None) -> Broker:
     """Start a broker of the caller's own, for tests that stop, kill or configure one.
 
     Args:
         properties: Broker settings on top of the usual ones.
-        clients: librdkafka settings with which it lets this process in, where it does not let in everybody.
+        listeners: Security protocols of listeners besides PLAINTEXT, by their names. That one lets in everybody.
 
     Raises:
         NoBroker: Neither Docker nor Java 17+ with Maven is there.
     """
     settings = dict(properties or {})
     reasons: list[str] = []
-    ways: tuple[Callable[[dict[str, str]], Broker], ...] = (container.ContainerBroker, jvm.JvmBroker)
+    ways: tuple[Callable[[dict[str, str], Mapping[str, str]], Broker], ...] = (container.ContainerBroker, jvm.JvmBroker)
     for way in ways:
         try:
-            broker = way(settings)
+            broker = way(settings, listeners or {})
         except (container.NoDocker, jvm.NoJava) as why:
             reasons.append(str(why))
             continue
         broker.start()
         atexit.register(broker.stop)
-        return _answering(broker, clients or {})
+        return _answering(broker)
     raise NoBroker(
         "No Kafka broker for the tests: set KAFKA_BOOTSTRAP_SERVERS to a running one, or start Docker, or install Java 17+ and "
         f"Maven (tried: KAFKA_BOOTSTRAP_SERVERS is not set; {'; '.join(reasons)})."
     )
 
 
-def _answering(broker: Broker, clients: Mapping[str, str]) -> Broker:
+def _answering(broker: Broker) -> Broker:
     """Wait until the broker answers a metadata request; say where it came from."""
-    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0, **clients})
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
     deadline = time.monotonic() + ANSWERS_WITHIN
     while True:
         try:

@@ -14,9 +14,10 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.broker.properties import ONE_NODE, free_port
+from tests.broker.properties import ONE_NODE, escaped, free_port, listening
 
 HERE = Path(__file__).parent
 LIBS = HERE / "target" / "libs"
@@ -32,28 +33,24 @@ class NoJava(Exception):
 
 
 class JvmBroker:
-    """One KRaft node, broker and controller in one JVM, on two free ports of the loopback interface."""
+    """One KRaft node, broker and controller in one JVM, on free ports of the loopback interface."""
 
-    def __init__(self, properties: dict[str, str]) -> None:
+    def __init__(self, properties: dict[str, str], protocols: Mapping[str, str]) -> None:
         _check_java()
         _resolve_jars()
-        port, controller = free_port(), free_port()
-        self.bootstrap = f"127.0.0.1:{port}"
+        controller = f"127.0.0.1:{free_port()}"
+        self.listeners = {name: f"127.0.0.1:{free_port()}" for name in ("PLAINTEXT", *protocols)}
+        self.bootstrap = self.listeners["PLAINTEXT"]
         self.origin = "Java with the jars of tests/broker/pom.xml"
         self._folder = Path(tempfile.mkdtemp(prefix="funnelstream-broker-"))
         self._settings = self._folder / "server.properties"
         self.log = self._folder / "broker.log"
         self._shell: subprocess.Popen[str] | None = None
         self._pid = 0
-        settings = ONE_NODE | {
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "inter.broker.listener.name": "PLAINTEXT",
-            "log.dirs": str(self._folder / "log"),
-        }
-        self._settings.write_text("".join(f"{name}={value}\n" for name, value in (settings | properties).items()))
+        own = {"controller.quorum.voters": f"1@{controller}", "log.dirs": str(self._folder / "log")}
+        own |= listening(self.listeners | {"CONTROLLER": controller}, self.listeners, protocols)
+        settings = ONE_NODE | own | properties
+        self._settings.write_text("".join(f"{name}={escaped(value)}\n" for name, value in settings.items()))
         self._format()
 
     @property

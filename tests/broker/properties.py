@@ -5,6 +5,7 @@ delays let a test see compaction within seconds.
 """
 
 import socket
+from collections.abc import Mapping
 
 ONE_NODE = {
     "process.roles": "broker,controller",
@@ -23,6 +24,27 @@ ONE_NODE = {
     "log.initial.task.delay.ms": "500",
     "log.cleaner.backoff.ms": "500",
 }
+
+
+def listening(bound: Mapping[str, str], advertised: Mapping[str, str], protocols: Mapping[str, str]) -> dict[str, str]:
+    """Where a broker listens, what it tells clients of it, and how they talk there.
+
+    Args:
+        bound: `host:port` by the name of a listener, the controller's included.
+        advertised: The same as clients reach it, without the controller's.
+        protocols: Security protocol by the name of a listener; PLAINTEXT where none is named.
+    """
+    return {
+        "listeners": ",".join(f"{name}://{address}" for name, address in bound.items()),
+        "advertised.listeners": ",".join(f"{name}://{address}" for name, address in advertised.items()),
+        "listener.security.protocol.map": ",".join(f"{name}:{protocols.get(name, 'PLAINTEXT')}" for name in bound),
+        "inter.broker.listener.name": "PLAINTEXT",
+    }
+
+
+def escaped(value: str) -> str:
+    """A value as it stands in a properties file, which takes certificates on one line."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n")
 
 
 def free_port() -> int:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.broker.discovery import Broker, start_private_broker
 from tests.kafka.application import Application
+from tests.kafka.guarded import Guarded
 
 
 @pytest.fixture
@@ -21,5 +22,13 @@ def app(broker: Broker, tmp_path: Path) -> Iterator[Application]:
 def private_broker() -> Iterator[Broker]:
     """A broker that the tests of one file may kill."""
     broker = start_private_broker()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[Guarded]:
+    """A broker with users and permissions, of the whole session: its tests meet only in the applications they make."""
+    broker = Guarded()
     yield broker
     broker.stop()

@@ -65,13 +65,13 @@ class Desk:
         letters: The dead-letters topic.
     """
 
-    def __init__(self, broker: Broker, folder: Path, **kafka: str) -> None:
+    def __init__(self, broker: Broker, folder: Path) -> None:
         (folder / "funnel.yml").write_text(FUNNEL)
         self.name = f"dlq-{uuid4().hex[:8]}"
         self._bootstrap = broker.bootstrap
         self.config = folder / "app.yml"
         self._folder = folder
-        self.configure(BROKEN, kafka)
+        self.configure(BROKEN)
         self.app = Deployment(self.config, folder)
         self.web, self.crm = self.app.source_topic["web"], self.app.source_topic["crm"]
         self.letters = self.app.topics.dead_letters

@@ -107,10 +107,10 @@ def test_er04_an_idle_older_process_is_ended_by_the_group_and_lets_the_store_go(
 
 def test_er07_offsets_of_a_consumer_that_is_no_member_are_not_sent(app: Application) -> None:
     """The broker accepts them: nobody but us can refuse."""
-    errors, watchdog = BrokerErrors(app.name, app.name), Watchdog()
+    errors, watchdog = BrokerErrors(app.kafka, app.name, app.name), Watchdog()
     producer = Producer(app.client(**{"transactional.id": app.name}))
     transaction = Transaction(producer, watchdog, errors, timeout=30)
-    transaction.initialise(30, app.kafka, lambda: None)
+    transaction.initialise(30, lambda: None)
     consumer = Consumer(app.client(**{"group.id": app.name, "enable.auto.commit": False}))
     offsets = [TopicPartition(app.input, 0, 1)]
     transaction.begin()

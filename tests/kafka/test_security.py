@@ -1,138 +1,68 @@
-"""Brokers that ask who we are: the least to be granted, what is said when it is not, and no secret in it (ER-13, 16, 31, 32)."""
+"""Brokers that ask who we are: the least to be granted suffices, and each part of it that is missing is named (ER-13, ER-31)."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-)
 
-from tests.broker.discovery import Broker, start_private_broker
 from tests.kafka.application import Application
-from tests.kafka.processes import wait_until
+from tests.kafka.guarded import OWNER, PASSWORD, Guarded
+from tests.kafka.permissions import grant_all, grants, revoke
 
-PASSWORD = "worker-secret-7"
-LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
-PROPERTIES = {
-    "listener.security.protocol.map": "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
-    "sasl.enabled.mechanisms": "PLAIN",
-    "sasl.mechanism.inter.broker.protocol": "PLAIN",
-    "listener.name.plaintext.plain.sasl.jaas.config": (
-        f'{LOGIN} username="admin" password="admin-secret" user_admin="admin-secret" user_worker="{PASSWORD}";'
-    ),
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "super.users": "User:admin;User:ANONYMOUS",
+MISSING = {
+    "transactional id": "WRITE on transactional id",
+    "group": "READ on group",
+    "input": "READ on topic",
+    "facts READ": "READ on topic",
+    "facts WRITE": "WRITE on topic",
+    "changelog READ": "READ on topic",
+    "changelog WRITE": "WRITE on topic",
+    "transitions": "WRITE on topic",
+    "conversions": "WRITE on topic",
+    "leads": "WRITE on topic",
+    "metrics": "WRITE on topic",
+    "dead_letters": "WRITE on topic",
 }
-
-
-def credentials(user: str, password: str) -> dict[str, str]:
-    return {"security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": user, "sasl.password": password}
-
-
-ADMIN = credentials("admin", "admin-secret")
-WORKER = credentials("worker", PASSWORD)
-
-Grant = tuple[Any, str, Any]
-
-
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[Broker]:
-    """A broker with users and permissions."""
-    broker = start_private_broker(PROPERTIES, ADMIN)
-    yield broker
-    broker.stop()
+"""All of ER-31, and what is said of it."""
 
 
 @pytest.fixture
-def app(guarded: Broker, tmp_path: Path) -> Iterator[Application]:
+def app(guarded: Guarded, tmp_path: Path) -> Iterator[Application]:
     """An application whose topics an administrator made, and who also sends its input and reads what it publishes."""
-    application = Application(guarded.bootstrap, tmp_path, ADMIN).create()
+    application = Application(guarded.bootstrap, tmp_path).create()
     yield application
     application.close()
 
 
-def grants(app: Application) -> dict[str, Grant]:
-    """What ER-31 found sufficient, and nothing more."""
-    topics = app.topics
-    found: dict[str, Grant] = {
-        "transactional id": (ResourceType.TRANSACTIONAL_ID, f"{app.name}:one", AclOperation.WRITE),
-        "group": (ResourceType.GROUP, app.name, AclOperation.READ),
-        "input": (ResourceType.TOPIC, app.input, AclOperation.READ),
-        "facts READ": (ResourceType.TOPIC, topics.facts, AclOperation.READ),
-        "facts WRITE": (ResourceType.TOPIC, topics.facts, AclOperation.WRITE),
-        "changelog READ": (ResourceType.TOPIC, topics.changelog, AclOperation.READ),
-        "changelog WRITE": (ResourceType.TOPIC, topics.changelog, AclOperation.WRITE),
-    }
-    for role in ("transitions", "conversions", "leads", "metrics", "dead_letters"):
-        found[role] = (ResourceType.TOPIC, getattr(topics, role), AclOperation.WRITE)
-    return found
+def test_er31_the_least_privileges_suffice(app: Application, guarded: Guarded) -> None:
+    """One worker in every way: each start restores what the one before it has written, and ends its transaction."""
+    grant_all(app.admin, grants(app).values())
+    for way in (guarded.scram(), guarded.scram(mechanism="SCRAM-SHA-256"), guarded.mutual()):
+        worker = app.worker(kafka=way).start().wait_ready()
+        app.send_some(100)
+        app.wait_exact()
+        worker.kill9()
 
 
-def _binding(kind: type, grant: Grant) -> Any:
-    resource, name, operation = grant
-    return kind(resource, name, ResourcePatternType.LITERAL, "User:worker", "*", operation, AclPermissionType.ALLOW)
-
-
-def grant_all(app: Application, granted: dict[str, Grant]) -> None:
-    for future in app.admin.create_acls([_binding(AclBinding, grant) for grant in granted.values()]).values():
-        future.result()
-    seen(granted, app.kafka["bootstrap.servers"])
-
-
-def seen(granted: dict[str, Grant], bootstrap: str) -> None:
-    """Wait until the brokers act on what was granted."""
-    topics = {name for resource, name, _ in granted.values() if resource == ResourceType.TOPIC}
-    worker = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, **WORKER})
-    wait_until(lambda: topics <= set(worker.list_topics(timeout=5).topics), "the permissions to be in force")
-
-
-def revoke(admin: AdminClient, grant: Grant) -> None:
-    for future in admin.delete_acls([_binding(AclBindingFilter, grant)]).values():
-        future.result()
-
-
-def test_er31_er32_the_least_privileges_suffice_and_the_password_is_never_said(app: Application) -> None:
-    granted = grants(app)
-    grant_all(app, granted)
-    worker = app.worker(kafka=WORKER, log_level="DEBUG").start().wait_ready()
-    app.send_some(100)
-    app.wait_exact()
-    worker.kill9()
-    worker.start().wait_ready()
-    app.send_some(100)
-    app.wait_exact()
-    assert PASSWORD not in worker.log.read_text()
-
-
-@pytest.mark.parametrize(
-    "missing", ["transactional id", "group", "input", "facts READ", "changelog READ", "changelog WRITE", "transitions"]
-)
-def test_er13_a_missing_permission_ends_the_worker_naming_the_resource(app: Application, missing: str) -> None:
+@pytest.mark.parametrize("missing", MISSING)
+def test_er13_a_missing_permission_ends_the_worker_naming_it(app: Application, guarded: Guarded, missing: str) -> None:
     """A commit that fails for it does not say for which topic, so the permissions are asked for before the start."""
     granted = grants(app)
+    assert granted.keys() == MISSING.keys()
     _, name, _ = granted.pop(missing)
-    grant_all(app, granted)
-    worker = app.worker(kafka=WORKER).start()
-    app.send_some(20)
+    grant_all(app.admin, granted.values())
+    worker = app.worker(kafka=guarded.scram()).start()
     assert worker.wait_ended() == 3, worker.tail()
-    assert name in worker.output
+    assert f"{MISSING[missing]} {name}" in worker.output
     assert "Traceback" not in worker.output
 
 
-def test_er13_a_permission_that_is_taken_away_from_a_running_worker_ends_it(app: Application) -> None:
+def test_er13_a_permission_that_is_taken_away_from_a_running_worker_ends_it(app: Application, guarded: Guarded) -> None:
     """It is said once, without being fatal, and then there is silence."""
     granted = grants(app)
-    grant_all(app, granted)
-    worker = app.worker(kafka=WORKER).start().wait_ready()
+    grant_all(app.admin, granted.values())
+    worker = app.worker(kafka=guarded.scram()).start().wait_ready()
     revoke(app.admin, granted["input"])
     producer = Producer(app.client())
     producer.produce(app.input, b"1", b"a")
@@ -141,9 +71,34 @@ def test_er13_a_permission_that_is_taken_away_from_a_running_worker_ends_it(app:
     assert app.input in worker.output
 
 
-def test_er16_er32_a_wrong_password_is_the_reason_at_once_and_is_not_said(app: Application) -> None:
-    worker = app.worker(kafka=credentials("worker", "not-the-password")).start()
-    assert worker.wait_ended(within=20) == 3
-    assert "_AUTHENTICATION" in worker.output
-    assert "not-the-password" not in worker.output
-    wait_until(lambda: not worker.running, "the worker to be gone")
+def test_a_new_password_disturbs_no_running_worker_and_ends_the_next_start(app: Application, guarded: Guarded) -> None:
+    """Brokers ask when a connection is made: a worker goes on with those it has, and reads its secret anew when it starts."""
+    worker = app.worker(kafka=guarded.scram(OWNER)).start().wait_ready()
+    guarded.set_password(OWNER, "another-secret-9")
+    try:
+        app.send_some(100)
+        app.wait_exact()
+        assert worker.terminate() == 0
+        assert worker.start().wait_ended() == 3
+        assert "correct sasl.username and sasl.password" in worker.output
+        app.send_some(100)
+        app.worker(kafka=guarded.scram(OWNER, password="another-secret-9"), log="new").start().wait_ready()
+        app.wait_exact()
+    finally:
+        guarded.set_password(OWNER, PASSWORD)
+
+
+def test_er16_a_broker_that_starts_refuses_nobody(app: Application, guarded: Guarded) -> None:
+    """Workers wait for it, whatever it says until it knows its users."""
+    ways = {"one": guarded.scram(OWNER), "two": guarded.mutual(OWNER)}
+    workers = [app.worker(name, kafka=way, connect_within=120.0) for name, way in ways.items()]
+    guarded.kill()
+    try:
+        for worker in workers:
+            worker.start().wait_said("Connection refused")
+    finally:
+        guarded.start()
+    for worker in workers:
+        worker.wait_ready(within=180)
+    app.send_some(100)
+    app.wait_exact()

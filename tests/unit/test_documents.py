@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from processors.cli.main import app
 from processors.configuration import unbuilt as refused
 from processors.configuration.application import load_application
 from processors.configuration.definitions import load_definitions
+from processors.engine import refusals
 from processors.engine.metrics import Metrics
 from processors.topology.deadletters import REASONS
 from schemas.application import Application, Identity, Limits, Namespace, Source, Topics
@@ -118,6 +120,26 @@ def test_the_example_of_the_readme_is_ready_to_run(tmp_path: Path) -> None:
     assert application is not None, problems
     definitions, found = load_definitions([Path(application.definitions)], application)
     assert [*found, *refused.unbuilt(definitions, application)] == []
+
+
+def test_the_configurations_of_a_secured_cluster_have_no_mistake(tmp_path: Path) -> None:
+    """docs/operations.md prints one whole, and the `kafka` of another."""
+    for name in re.findall(r"\$\{file:/run/secrets/([\w.-]+)\}", TEXTS[ROOT / "docs/operations.md"]):
+        (tmp_path / name).write_text("a secret of more than 16 bytes")
+    whole, kafka = (text.replace("/run/secrets", str(tmp_path)) for text in blocks(ROOT / "docs/operations.md", "yaml"))
+    other = re.sub(r"^kafka:\n(?:  .*\n)+", lambda _: kafka, whole, flags=re.MULTILINE)
+    for text, mode in ((whole, "SASL_SSL"), (other, "SSL")):
+        (tmp_path / "funnelstream.yml").write_text(text)
+        application, problems = load_application(tmp_path / "funnelstream.yml", {})
+        assert application is not None, problems
+        assert application.kafka["security.protocol"] == mode
+
+
+def test_every_refusal_is_in_the_documents() -> None:
+    """docs/operations.md repeats what brokers that refuse mean, and the settings to mend it."""
+    table = TEXTS[ROOT / "docs/operations.md"].partition("### When brokers refuse")[2].partition("###")[0]
+    known = [*refusals.BY_WORDS, *chain(*refusals.BY_CODE.values())]
+    assert [each.meaning for each in known if each.meaning.partition(":")[0].partition(", as by")[0] not in table] == []
 
 
 def test_what_is_refused_is_named_in_the_readme() -> None:

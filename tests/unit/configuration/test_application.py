@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.kafka_settings import SECRETS
 from tests.unit.configuration.marked import Marked, blocks, configuration, configured, unmarked
 
 SECRET = "correct horse battery staple"
@@ -77,6 +78,24 @@ def test_secrets_never_show(tmp_path: Path) -> None:
     _, problems = configured(tmp_path, wrong, {"PASSWORD": SECRET * 5})
     assert len(problems) == 4
     assert SECRET[:12] not in " ".join(map(str, problems))
+
+
+def test_of_kafka_settings_every_secret_is_masked_and_nothing_an_operator_must_see(tmp_path: Path) -> None:
+    """ER-32: a misspelt name holds a secret all the same, and a path to one is none."""
+    secrets = [*SECRETS, "sasl.passwort", "sasl.pasword.password", "sasl.jaas.config", "ssl.truststore.password"]
+    shown = [
+        "sasl.username",
+        "ssl.key.location",
+        "ssl.ca.pem",
+        "sasl.oauthbearer.token.endpoint.url",
+        "sasl.oauthbearer.client.id",
+    ]
+    settings = "".join(f"  {name}: {SECRET}\n" for name in [*secrets, *shown])
+    application, _ = configured(tmp_path, configuration(f"kafka:\n  bootstrap.servers: b\n{settings}"))
+    assert application is not None
+    masked = application.masked()["kafka"]
+    assert {name for name, value in masked.items() if value == "***"} == {*secrets}
+    assert all(masked[name] == SECRET for name in shown)
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ class Bench:
         self.consumer, self.producer, self.storehouse = Consumer(), Producer(), Storehouse()
         self.lanes: dict[Place, Lane] = {}
         self.metrics = Metrics()
-        errors, stopping = BrokerErrors("app", "app:one"), threading.Event()
+        errors, stopping = BrokerErrors({}, "app", "app:one"), threading.Event()
         transaction = Transaction(cast(Any, self.producer), Watchdog(), errors, 30)
         self.parts = parts = Parts(
             settings,

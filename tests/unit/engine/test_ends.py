@@ -57,9 +57,9 @@ def test_er28_waiting_for_the_coordinator_can_be_stopped() -> None:
             raise Stopped
         beats.pop()
 
-    transaction = Transaction(cast(Any, Unanswered()), Watchdog(), BrokerErrors("app", "app:one"), 30)
+    transaction = Transaction(cast(Any, Unanswered()), Watchdog(), BrokerErrors({}, "app", "app:one"), 30)
     with pytest.raises(Stopped):
-        transaction.initialise(600, NOBODY, beat)
+        transaction.initialise(600, beat)
 
 
 def test_er13_an_exception_of_a_client_in_the_loop_leaves_the_group_first(monkeypatch: pytest.MonkeyPatch) -> None:
