@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _DEAD_LETTER_KEPT = 64 << 10
 """Bytes that are kept of a dead letter too large for Kafka."""
+UNREADABLE_HEADERS = (("dead-letter-headers-unreadable", b"true"),)
+"""Stand in for headers of which a name is not UTF-8: nothing but a dead letter looks at headers, and it says so then."""
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.TOPIC_EXCEPTION)
 
 
@@ -133,8 +135,17 @@ class Processing:
         try:
             if lane.overlay is not None:
                 return self._advance(FactsRecord(value, partition, offset, stamp * 1000), lane.overlay)  # type: ignore[arg-type]
-            key, headers = message.key(), message.headers() or ()
-            return self._ingest(SourceRecord(lane.source, lane.topic, partition, offset, stamp * 1000, key, value, headers))  # type: ignore[arg-type]
+            record = SourceRecord(
+                lane.source,
+                lane.topic,
+                partition,  # type: ignore[arg-type]  # a record has a place
+                offset,  # type: ignore[arg-type]
+                stamp * 1000,
+                message.key(),
+                value,
+                _headers_of(message),
+            )
+            return self._ingest(record)
         except Damaged:
             raise
         except Exception as bug:
@@ -169,7 +180,10 @@ class Processing:
             if role != "dead_letters" or value is None:
                 raise _too_large(self._names[role], key, value) from refused
             short, about = _shortened(value)
-            self._produce(self._names[role], short, key, [*headers, *about])
+            try:
+                self._produce(self._names[role], short, key, [*headers, *about])
+            except TooLarge:
+                raise _too_large(self._names[role], key, value) from refused
 
     def _write_changelog(self, lane: Lane, rows: dict[bytes, bytes | None]) -> None:
         """Mirror the rows, and the mark last: its delivery report says how far the changelog reaches then (ER-9)."""
@@ -202,6 +216,14 @@ class Processing:
         """Served within the commit. A failed delivery needs nothing here: the commit fails with it (ER-11)."""
         if error is None:
             self.positions[message.partition()] = message.offset() + 1  # type: ignore[index, operator]
+
+
+def _headers_of(message: Message) -> Sequence[tuple[str, bytes | None]]:
+    """The headers of a source record; a mark in their place where a name is not UTF-8, which the client cannot read."""
+    try:
+        return message.headers() or ()  # type: ignore[return-value]  # bytes, whatever the stubs say
+    except (SystemError, UnicodeDecodeError):  # the client returns a list although an exception is set
+        return UNREADABLE_HEADERS
 
 
 def _read_before(lane: Lane, offset: int) -> Stop:
