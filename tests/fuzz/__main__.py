@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.fuzz.one import guided
+from tests.fuzz.reach import keep
 from tests.fuzz.targets import TARGETS, Target
 from tests.shared_material import ROOT
 
@@ -62,13 +63,12 @@ def fuzz(target: Target, seconds: int, *, save: bool = False, blind: bool = Fals
     Raises:
         RuntimeError: The process ended by neither the time nor an input; the message is its output.
     """
-    known, kept = set(target.inputs()), len([*target.corpus.iterdir()])
+    known = set(target.inputs())
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as found:
         output, code = _one(target, found, f"--seconds={seconds}", *(["--blind"] if blind else []))
         took = time.monotonic() - started
-        if save and guided() and not blind and code == 0:
-            _one(target, found, "--merge")
+        added = keep(target, Path(found).iterdir()) if save else 0
     left = [file for file in target.inputs() if file not in known and file.parent == target.regressions]
     if code and not left:
         raise RuntimeError(f"fuzzing {target.name} ended with exit code {code}:\n{output[-4000:]}")
@@ -76,7 +76,6 @@ def fuzz(target: Target, seconds: int, *, save: bool = False, blind: bool = Fals
         print(output[-4000:], file=sys.stderr)
     tried = re.findall(r"stat::number_of_executed_units:\s+(\d+)", output) or re.findall(r"^#(\d+)", output, re.MULTILINE)
     edges = re.findall(r"cov: (\d+)", output)
-    added = len([*target.corpus.iterdir()]) - kept
     return Figures(target.name, int((tried or ["0"])[-1]), took, int(edges[-1]) if edges else None, added, left)
 
 

@@ -27,12 +27,11 @@ MOST_MEMORY = 2048
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fuzz as told, or merge what was found into the corpus; returns the exit code."""
+    """Fuzz as told; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target")
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--found", type=Path, required=True, help="folder for inputs that reach something new")
-    parser.add_argument("--merge", action="store_true", help="put into the corpus what adds to it, of the folder of found ones")
     parser.add_argument("--blind", action="store_true", help="without coverage, as where there is no atheris")
     told = parser.parse_args(arguments)
     seed = time.time_ns() % 2**31
@@ -40,8 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - atheris must be there first, where there is one
 
         return blindly(TARGETS[told.target], told.seconds, Random(seed))
-    options = ["-merge=1"] if told.merge else [f"-max_total_time={told.seconds}", "-print_final_stats=1"]
-    return _guided(told.target, told.found, [*options, f"-seed={seed}"], merging=told.merge)
+    return _guided(told.target, told.found, [f"-max_total_time={told.seconds}", f"-seed={seed}", "-print_final_stats=1"])
 
 
 def guided() -> bool:
@@ -49,7 +47,7 @@ def guided() -> bool:
     return importlib.util.find_spec("atheris") is not None
 
 
-def _guided(name: str, found: Path, options: Sequence[str], *, merging: bool) -> int:
+def _guided(name: str, found: Path, options: Sequence[str]) -> int:
     import atheris  # noqa: PLC0415 - there is no build of it for some platforms
 
     with atheris.instrument_imports(include=["processors", "schemas"]):
@@ -64,9 +62,8 @@ def _guided(name: str, found: Path, options: Sequence[str], *, merging: bool) ->
         return mutate(data, target.words, others, Random(chance), longest)
 
     target.regressions.mkdir(parents=True, exist_ok=True)
-    folders = [target.corpus, found] if merging else [found, target.corpus]  # the first is written to
     bounds = [f"-max_len={LARGEST_INPUT}", f"-timeout={SLOWEST_INPUT}", f"-rss_limit_mb={MOST_MEMORY}"]
-    arguments = [*options, *bounds, f"-artifact_prefix={target.regressions}/", *map(str, folders)]
+    arguments = [*options, *bounds, f"-artifact_prefix={target.regressions}/", str(found), str(target.corpus)]
     atheris.Setup([sys.argv[0], *arguments], target.run, custom_mutator=mutated)
     atheris.Fuzz()  # ends the process
     return 0

@@ -107,13 +107,14 @@ def _compile(application: Application, found: DefinitionSet) -> None:
         return
     world = Loaded(application, found.funnels, Program(found.funnels, application))
     for name, source in application.sources.items():
-        for records in _sound(source.format):
-            drive([record._replace(source=name) for record in records], world)
+        drive([record._replace(source=name) for record in _sound(source.format)], world)
 
 
 @cache
-def _sound(source_format: str) -> list[Iterable[SourceRecord]]:
-    return [_lines("", file.read_bytes()) for file in sorted((HERE / "corpus" / source_format).glob("*.ndjson"))]
+def _sound(source_format: str) -> list[SourceRecord]:
+    """A sound record of each file."""
+    files = sorted((HERE / "corpus" / source_format).glob("*.ndjson"))
+    return [source_record("", file.read_bytes().partition(b"\n")[0], offset) for offset, file in enumerate(files)]
 
 
 @cache

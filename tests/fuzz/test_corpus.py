@@ -7,6 +7,7 @@ import pytest
 
 from tests.fuzz.mutation import mutate
 from tests.fuzz.one import BROKEN, blindly
+from tests.fuzz.reach import keep
 from tests.fuzz.targets import LARGEST_INPUT, TARGETS, Target
 
 INPUTS = [pytest.param(target, file, id=f"{target.name}-{file.name}") for target in TARGETS.values() for file in target.inputs()]
@@ -29,6 +30,21 @@ def test_mutations_stay_within_bounds_and_differ() -> None:
     mutated = {mutate(data, ["word"], [b"other"], Random(seed), 500) for seed in range(200)}
     assert len(mutated) > 150
     assert max(map(len, mutated)) <= 500
+
+
+def test_of_what_is_found_only_what_reaches_something_new_is_kept(tmp_path: Path) -> None:
+    planted = Target("planted", TARGETS["segment"].run, (), tmp_path)
+    planted.corpus.mkdir(parents=True)
+    found = {
+        "again": b"{ ",
+        "new": b'{"type":"track","event":"Demo","userId":"1"}',
+        "larger": b'{"type":"track","event":"Demo","userId":"21"}',
+    }
+    for name, data in found.items():
+        (tmp_path / name).write_bytes(data)
+    (planted.corpus / "known").write_bytes(b"{")
+    assert keep(planted, [tmp_path / name for name in found]) == 1
+    assert {file.name for file in planted.corpus.iterdir()} == {"known", "new"}
 
 
 def test_an_input_that_breaks_a_promise_is_left_as_a_file(tmp_path: Path) -> None:
