@@ -79,9 +79,12 @@ def configuration(data: bytes) -> None:
     file = _file("funnelstream.yml", data)
     application, problems = load_application(file, ENVIRONMENT)
     assert application is not None or problems
+    _check(problems)
+    if application is None:
+        return
     definitions, found = load_definitions([CONFIGURATION.parent / "funnels"], application)
-    _check([*problems, *found])
-    if application is not None and not errors(found):
+    _check(found)
+    if not errors(found):
         _compile(application, definitions)
 
 
