@@ -82,7 +82,7 @@ def configuration(data: bytes) -> None:
     _check(problems)
     if application is None:
         return
-    definitions, found = load_definitions([CONFIGURATION.parent / "funnels"], application)
+    definitions, found = load_definitions([CONFIGURATION.parent / "funnels/people.yml"], application)
     _check(found)
     if not errors(found):
         _compile(application, definitions)
