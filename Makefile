@@ -4,16 +4,18 @@
 # Variables:  PYTHON=/path/to/python3.13   the interpreter for a new .venv
 #             ARGS="-k name"               passed on to pytest, demo and bench
 #             KILLS=100                    how many kill -9 `test-soak` deals out
+#             SECONDS=3600                 for how long `fuzz` fuzzes, all targets together
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-soak lint format bench schemas constraints clean
+.PHONY: help demo test test-fast test-soak fuzz lint format bench schemas constraints clean
 
 BIN   := .venv/bin
 BASE  := .venv/.base
 DEV   := .venv/.dev
 KILLS ?= 25
+SECONDS ?= 600
 ARGS  ?=
 
 # The demo needs what a user has, nothing more; tests and checks come with the development extras.
@@ -31,10 +33,13 @@ test: $(DEV) ## All tests but the soak; a broker comes from KAFKA_BOOTSTRAP_SERV
 	$(BIN)/pytest -m "not soak" --require-kafka $(ARGS)
 
 test-fast: $(DEV) ## The tests that need no broker; under a minute
-	$(BIN)/pytest -m "not kafka and not soak and not acceptance" $(ARGS)
+	$(BIN)/pytest -m "not kafka and not soak and not acceptance and not fuzz" $(ARGS)
 
 test-soak: $(DEV) ## Kill workers at random while input flows, and compare the result with the oracle
 	$(BIN)/pytest -m soak --require-kafka --kills $(KILLS) $(ARGS)
+
+fuzz: $(DEV) ## Fuzz decoders, definitions and configuration for SECONDS; new inputs join tests/fuzz/corpus
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --save $(ARGS)
 
 lint: $(DEV) ## Style, types, import arrows, the shipped definitions and the published schemas
 	$(BIN)/ruff check .
@@ -78,5 +83,5 @@ $(BASE): $(BIN)/python pyproject.toml constraints.txt
 
 $(DEV): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing funnelstream with its tests and checks into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev,fuzz]'
 	@touch $(BASE) $@

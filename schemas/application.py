@@ -81,6 +81,12 @@ def _with_types(fields: Any) -> Any:
     return {name: {"type": field_type(name)} | given if isinstance(given, dict) else given for name, given in fields.items()}
 
 
+def _path(text: str) -> str:
+    if "\0" in text:
+        raise ValueError(f"{shown(text)} holds a zero character, which no file's name can: write another path")
+    return text
+
+
 def _hash_key(key: SecretStr) -> SecretStr:
     if not SHORTEST_KEY <= len(key.get_secret_value().encode()) <= LONGEST_KEY:
         raise ValueError(f"the key must have {SHORTEST_KEY} to {LONGEST_KEY} bytes: make one with `openssl rand -hex 32`")
@@ -88,6 +94,7 @@ def _hash_key(key: SecretStr) -> SecretStr:
 
 
 Text = Annotated[StrictStr, AfterValidator(nonblank)]
+PathText = Annotated[Text, AfterValidator(_path)]
 TopicName = Annotated[StrictStr, AfterValidator(_topic_name)]
 TopicNames = Annotated[Texts, AfterValidator(lambda names: tuple(map(_topic_name, names)))]
 Address = Annotated[StrictStr, AfterValidator(_address)]
@@ -145,7 +152,7 @@ class Topics(Shape):
 class State(Shape):
     """Where the store lies: a cache of the changelog (ER-26)."""
 
-    path: Text = Field(default="./state", description="A folder; relative to this file.")
+    path: PathText = Field(default="./state", description="A folder; relative to this file.")
 
 
 class Namespace(Shape):
@@ -193,7 +200,7 @@ class MoneySettings(Shape):
     """The reporting currency and the file of daily rates."""
 
     reporting: Annotated[StrictStr, Field(pattern=r"^[A-Z]{3}$")] = Field(description="ISO code, such as EUR.")
-    rates: Text = Field(description="A file of date,currency,rate; relative to this file.")
+    rates: PathText = Field(description="A file of date,currency,rate; relative to this file.")
 
 
 class Limits(Shape):
@@ -235,7 +242,7 @@ class Application(Shape):
     application: Annotated[StrictStr, AfterValidator(_application_name)] = Field(
         description="Names group, transactional ids, facts and changelog; changing it starts empty."
     )
-    definitions: Text = Field(description="A folder (every *.yml except *.test.yml) or a file; relative to this file.")
+    definitions: PathText = Field(description="A folder (every *.yml except *.test.yml) or a file; relative to this file.")
     kafka: Annotated[dict[str, str], BeforeValidator(_kafka_settings), Setting] = Field(
         default={"bootstrap.servers": "localhost:9092"}, repr=False, description="librdkafka settings, verbatim."
     )

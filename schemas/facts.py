@@ -20,6 +20,11 @@ Value = str | int | float | bool | None
 None, like a text of no characters, is *missing* (definitions, Operators)."""
 
 
+LONGEST_TEXT = 2_048
+"""Characters of a text that a fact carries of a value; what is longer is cut there. A value is stored and published several times
+over, and a record that Kafka refuses would stop the worker for ever."""
+
+
 class Coordinates(msgspec.Struct, array_like=True, frozen=True, gc=False, order=True):
     """Where a source record lies: topic, partition, offset. Evidence only; never part of an identity."""
 

@@ -13,11 +13,14 @@ from typing import Literal, Protocol
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from schemas.conditions import Scalar
-from schemas.facts import Value, is_missing
+from schemas.facts import LONGEST_TEXT, Value, is_missing
 from schemas.instants import MILLISECOND, format_instant, parse_instant
 from schemas.shape import Shape
 
 FieldType = Literal["text", "bool", "number", "decimal", "time"]
+LONGEST_PATH = 256
+"""Characters of a source's own name of a field. Without a bound a record with one long key around thousands of short ones would
+be written out as thousands of long paths."""
 _EPOCH_MILLISECONDS = re.compile(r"[+-]?[0-9]{10,15}\Z")
 _DECIMAL_PLACES = 40
 
@@ -36,6 +39,7 @@ class FieldSource(Shape):
         validation_alias="from",
         serialization_alias="from",
         min_length=1,
+        max_length=LONGEST_PATH,
         description="The source's own name of the field, or a dotted path.",
     )
     type: FieldType = Field(
@@ -95,6 +99,8 @@ def _number(value: Scalar) -> int | float:
 
 
 def _decimal(value: Scalar) -> str:
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:  # cut, it would be another number
+        raise ValueError("the number is longer than a fact can carry")
     try:
         amount = Decimal(str(value).strip())
     except InvalidOperation:

@@ -152,6 +152,8 @@ def view(letter: DeadLetter, mask: Mask, sent: int | None = None) -> dict[str, A
         "bytes": kept if letter.size is None else letter.size,
         "bytes_kept": kept,
         "key": mask.raw(letter.key),
+        "key_bytes": len(letter.key or b"") if letter.key_size is None else letter.key_size,
         "headers": [[name, mask.raw(value)] for name, value in letter.headers],
+        "headers_left_out": letter.headers_left_out,
         "value": mask.raw(letter.value),
     }

@@ -73,6 +73,7 @@ def label_sets(loaded: Loaded) -> dict[str, Sequence[tuple[str, ...]]]:
         "facts": [(plan.name, kind) for plan in sources for kind in ("event", "change", "delete", "restore")],
         "duplicates": [(plan.name,) for plan in sources],
         "unconvertible": [(plan.name, field) for plan in sources for given in plan.fields.values() for field, _ in given],
+        "cut": [(plan.name,) for plan in sources],
         "dead_letters": [(plan.name, reason) for plan in sources for reason in REASONS],
         "dropped": [(plan.name, reason) for plan in sources for reason in DROPPED],
     }

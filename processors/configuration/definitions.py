@@ -64,9 +64,16 @@ def load_definitions(paths: Iterable[File | str], application: Application | Non
 def _files(paths: Iterable[File | str]) -> list[File]:
     found: dict[File, File] = {}  # by absolute path: a file that is named twice is read once
     for path in map(File, paths):
-        for file in _in_folder(path) if path.is_dir() else [path]:
+        for file in _in_folder(path) if _is_folder(path) else [path]:
             found.setdefault(file.absolute(), file)
     return list(found.values())
+
+
+def _is_folder(path: File) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # such as a name that is too long; reading it says why
+        return False
 
 
 def _in_folder(folder: File) -> list[File]:

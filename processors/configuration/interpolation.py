@@ -4,6 +4,7 @@ What came from outside may be a secret (ER-32): it is remembered, so that no sen
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path as File
 from typing import Any
@@ -33,6 +34,7 @@ class Interpolation:
         self._environment = environment
         self._folder = folder
         self._replaced: dict[Path, tuple[str, str]] = {}
+        self._below: defaultdict[Path, list[Path]] = defaultdict(list)
 
     def resolve(self, value: Any, path: Path = ()) -> Any:
         """The value with every reference in its texts replaced."""
@@ -43,7 +45,7 @@ class Interpolation:
         if not isinstance(value, str) or "${" not in value:
             return value
         resolved = _REFERENCE.sub(lambda match: self._reference(match, path), value)
-        self._replaced[path] = (value, resolved)
+        self._remember(path, value, resolved)
         return resolved
 
     @property
@@ -54,16 +56,23 @@ class Interpolation:
     def conceal(self, path: Path, value: object) -> None:
         """Take a value for a secret too, wherever it came from."""
         if isinstance(value, str | int | float):
-            self._replaced.setdefault(path, ("***", str(value)))
+            self._remember(path, "***", str(value))
 
     def concealed(self, mistake: Mistake) -> Mistake:
         """The same mistake, with what came from outside shown as it was written, and a secret not at all."""
         sentence = mistake.sentence
-        for path, (written, resolved) in self._replaced.items():
-            if resolved and path[: len(mistake.path)] == mistake.path:
-                for form in (shown(resolved), repr(resolved), resolved):
-                    sentence = sentence.replace(form, written)
+        for written, resolved in (self._replaced[path] for path in self._below[mistake.path]):
+            for form in (shown(resolved), repr(resolved), resolved) if resolved else ():
+                sentence = sentence.replace(form, written)
         return mistake._replace(sentence=sentence)
+
+    def _remember(self, path: Path, written: str, resolved: str) -> None:
+        """Under every part of the file that it lies in: a file may have thousands of references and as many mistakes."""
+        if path in self._replaced:
+            return
+        self._replaced[path] = (written, resolved)
+        for length in range(len(path) + 1):
+            self._below[path[:length]].append(path)
 
     def _reference(self, match: re.Match[str], path: Path) -> str:
         name = match[1]

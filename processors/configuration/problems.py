@@ -39,6 +39,12 @@ class Unreadable(Exception):
     """A file or folder that was named cannot be read: the environment is at fault, not what is written in it."""
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text, or its beginning and its end: a sentence says last what to write instead."""
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
+
+
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Problems by place, each once."""
     return sorted(set(problems))

@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, NodeEvent
 from ruamel.yaml.nodes import Node
 
 LARGEST_FILE = 256 * 1024
 """Bytes. A hundred times the longest definition seen; parsing more takes long enough to hurt."""
 DEEPEST_NESTING = 40
+MOST_VALUES = 50_000
+"""Also after aliases are written out: bounds what a "billion laughs" can become."""
 EMPTY = "the file is empty: write a funnel, a library or a configuration"
+TOO_MUCH = f"the file says more than {MOST_VALUES} things once its aliases are written out: split it"
 TOO_DEEP = f"it is nested more than {DEEPEST_NESTING} deep: write it flatter"
 
 
@@ -49,7 +52,7 @@ def compose(raw: bytes) -> Node:
         raise Refused(f"the file is larger than {LARGEST_FILE // 1024} KiB: split it", Place(1, 1))
     text = _decoded(raw)
     try:
-        _check_depth(text)
+        _check_bounds(text)
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as reason:
         mark = reason.problem_mark or reason.context_mark
@@ -73,13 +76,15 @@ def _decoded(raw: bytes) -> str:
         raise Refused("the file is not UTF-8: save it in that encoding", _place_of_character(before, len(before))) from None
 
 
-def _check_depth(text: str) -> None:
-    """The parser recurses where it composes; events come one by one, so depth is bounded before it does."""
-    depth = 0
+def _check_bounds(text: str) -> None:
+    """The parser recurses where it composes, and keeps everything; events come one by one, so both are bounded before it does."""
+    depth = nodes = 0
     for event in YAML(typ="safe", pure=True).parse(text):
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if depth > DEEPEST_NESTING:
-            raise Refused(TOO_DEEP, Place(event.start_mark.line + 1, event.start_mark.column + 1))
+        nodes += isinstance(event, NodeEvent)
+        if depth > DEEPEST_NESTING or nodes > MOST_VALUES:
+            sentence = TOO_DEEP if depth > DEEPEST_NESTING else TOO_MUCH
+            raise Refused(sentence, Place(event.start_mark.line + 1, event.start_mark.column + 1))
 
 
 _MENDS = {

@@ -10,15 +10,29 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from processors.configuration.problems import Problem, Severity, Unreadable
-from processors.configuration.yaml_nodes import DEEPEST_NESTING, EMPTY, LARGEST_FILE, TOO_DEEP, Place, Refused, compose, place_of
+from processors.configuration.problems import Problem, Severity, Unreadable, shortened
+from processors.configuration.yaml_nodes import (
+    DEEPEST_NESTING,
+    EMPTY,
+    LARGEST_FILE,
+    MOST_VALUES,
+    TOO_DEEP,
+    TOO_MUCH,
+    Place,
+    Refused,
+    compose,
+    place_of,
+)
 from schemas.mistakes import Mistake, Path
 
-MOST_VALUES = 50_000
-"""After aliases are written out: bounds what a "billion laughs" can become."""
-_TOO_MUCH = f"the file says more than {MOST_VALUES} things once its aliases are written out: split it"
 _MERGE = "merge keys (<<) are not part of YAML 1.2: use an alias for the whole value, or write the keys out"
 _HALF = "the text holds half a character (an unpaired surrogate): write the character itself"
+
+LONGEST_SENTENCE = 1_000
+"""Characters; a key or a name that somebody wrote may have any length, and stands in sentences."""
+_LONGEST_PART = 100
+_MOST_DIGITS = 1_000
+"""Of a whole number: Python reads longer ones in base 8 and 16 and then refuses to write them in any sentence."""
 
 _TAG = "tag:yaml.org,2002:"
 _TEXTS = frozenset(_TAG + name for name in ("str", "timestamp", "value"))  # a timestamp stays the text it is
@@ -49,13 +63,15 @@ class Document:
         except Refused as refused:
             self._mistakes = [(refused.place, (), refused.sentence)]
         self.problems = [
-            Problem(file, place.line, place.column, self.label(path), sentence) for place, path, sentence in self._mistakes
+            Problem(file, place.line, place.column, self.label(path), shortened(sentence, LONGEST_SENTENCE))
+            for place, path, sentence in self._mistakes
         ]
 
     def problem(self, mistake: Mistake, severity: Severity = "error") -> Problem:
         """A mistake with its place in this file."""
         line, column = self.place(mistake.path, of_key=mistake.of_key)
-        return Problem(self.file, line, column, self.label(mistake.path), mistake.sentence, severity)
+        sentence = shortened(mistake.sentence, LONGEST_SENTENCE)
+        return Problem(self.file, line, column, self.label(mistake.path), sentence, severity)
 
     def place(self, path: Path, *, of_key: bool = False) -> Place:
         """Where a value is written, or its key; the nearest place around it for something that is not there."""
@@ -71,10 +87,10 @@ class Document:
         for part in path:
             value = _step(value, part)
             if isinstance(part, str):
-                label += f".{part}"
+                label += f".{shortened(part, _LONGEST_PART)}"
             else:
                 name = value.get("name") if isinstance(value, dict) else None
-                label += f".{name}" if isinstance(name, str) else f"[{part}]"
+                label += f".{shortened(name, _LONGEST_PART)}" if isinstance(name, str) else f"[{part}]"
         return label.lstrip(".")
 
     def _wrong(self, place: Place, path: Path, sentence: str) -> None:
@@ -83,7 +99,7 @@ class Document:
     def _plain(self, node: Node, path: Path) -> Any:
         self._values[path] = place_of(node)
         if len(self._values) + len(self._keys) > MOST_VALUES:
-            raise Refused(_TOO_MUCH, place_of(node))
+            raise Refused(TOO_MUCH, place_of(node))
         if len(path) > DEEPEST_NESTING:
             raise Refused(TOO_DEEP, place_of(node))
         if isinstance(node, ScalarNode):
@@ -161,6 +177,8 @@ def _bool(text: str) -> bool:
 
 
 def _int(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(text)
     digits = text.replace("_", "").lower()
     base = {"0o": 8, "0x": 16, "0b": 2}.get(digits.lstrip("+-")[:2], 10)
     return int(digits, base)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from confluent_kafka import Message
 
+from processors.engine.headers import headers_of
 from processors.engine.standalone import Standalone
 from processors.topology import letters
 from processors.topology.letters import DeadLetter, Place, Posted, Receipt
@@ -62,5 +63,5 @@ def stored(message: Message) -> letters.Stored:
         message.timestamp()[1] * MILLISECOND,
         message.key(),
         message.value(),
-        message.headers() or (),  # type: ignore[arg-type]  # a list of pairs, with bytes
+        headers_of(message),
     )

@@ -1,7 +1,6 @@
 """The marks in a changelog, read without restoring anything: up to which offset facts are in the state, per partition."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,7 +8,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.engine import mark
 from processors.engine.admin import AdminClient
-from processors.engine.offsets import Bounds, BoundsQuestion
+from processors.engine.offsets import bounds_of
 from processors.engine.progress import no_progress
 from processors.engine.settings import make_client
 
@@ -35,8 +34,8 @@ def read_marks(
     Raises:
         Stop: The brokers do not answer, or a transaction that does not end holds readers back.
     """
-    bounds = _bounds(admin, changelog, partitions)
-    unfinished = {number: bound for number, bound in bounds.items() if bound.end > bound.earliest}
+    bounds = bounds_of(admin, [(changelog, number) for number in range(partitions)])
+    unfinished = {number: bound for (_, number), bound in bounds.items() if bound.end > bound.earliest}
     marks: dict[int, mark.Mark] = {}
     reader = make_client(Consumer, reader_settings)
     try:
@@ -59,17 +58,6 @@ def read_marks(
     finally:
         reader.close()
     return marks
-
-
-def _bounds(admin: AdminClient, changelog: str, partitions: int) -> Mapping[int, Bounds]:
-    questions = {number: BoundsQuestion(admin, (changelog, number)) for number in range(partitions)}
-    found: dict[int, Bounds] = {}
-    while len(found) < len(questions):
-        for number, question in questions.items():
-            if number not in found and (answer := question.answer()) is not None:
-                found[number] = answer
-        time.sleep(0.01)
-    return found
 
 
 def _follow(reader: Consumer, changelog: str, reached: dict[int, int]) -> None:

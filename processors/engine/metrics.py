@@ -27,6 +27,7 @@ COUNTED = {
     "unconvertible": Counted(
         "unconvertible_values", ("source", "field"), "Values that do not fit the type of their field; kept as missing."
     ),
+    "cut": Counted("cut_values", ("source",), "Texts of which only the first 2048 characters were kept."),
     "dead_letters": Counted("dead_letters", ("source", "reason"), "Records set aside because they could not be used."),
     "duplicates": Counted("duplicates", ("source",), "Facts that were there already."),
     "too_late": Counted("too_late_facts", ("funnel",), "Facts that came after the lateness a funnel allows."),

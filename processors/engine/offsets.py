@@ -4,6 +4,7 @@ The end is asked with READ_UNCOMMITTED (ER-22): the last stable offset hides com
 """
 
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from processors.engine.triage import Verdict, ending, error_of, triage
 
 _TIMEOUT = 10.0
 _REFRESH = 2.0
+_PAUSE = 0.005
 _RETRIED_FOR = 60.0
 """Seconds for which errors of a question are met by asking again: leaders move (FENCED_LEADER_EPOCH), brokers restart."""
 
@@ -77,3 +79,15 @@ class BoundsQuestion:
         """The bounds, or None while they are not known; raises `Stop` when they will not be."""
         earliest, end = self._earliest.answer(), self._end.answer()
         return None if earliest is None or end is None else Bounds(earliest, end)
+
+
+def bounds_of(admin: AdminClient, places: Iterable[Place]) -> dict[Place, Bounds]:
+    """The bounds of partitions, for whoever may wait for them; raises `Stop` when the brokers do not say."""
+    questions = {place: BoundsQuestion(admin, place) for place in places}
+    found: dict[Place, Bounds] = {}
+    while len(found) < len(questions):
+        for place, question in questions.items():
+            if place not in found and (answer := question.answer()) is not None:
+                found[place] = answer
+        time.sleep(_PAUSE)
+    return found

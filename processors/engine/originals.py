@@ -1,18 +1,17 @@
-"""Whole values for dead letters of which only the beginning was kept: read where they lay, and held against their digests."""
+"""Whole records for dead letters of which only the beginning was kept: read where they lay, and held against what was kept."""
 
-from hashlib import sha256
-
+from processors.engine.headers import headers_of
 from processors.engine.offsets import Bounds
 from processors.engine.standalone import Standalone
-from processors.topology.letters import DeadLetter
+from processors.topology.letters import DeadLetter, made_whole
 
 
 class Missing(Exception):
     """The source record is not there any more, or is not the one that was set aside; the message says which."""
 
 
-def whole_value(log: Standalone, letter: DeadLetter) -> bytes | None:
-    """The value of the source record.
+def whole(log: Standalone, letter: DeadLetter) -> DeadLetter:
+    """The dead letter with all of its source record.
 
     Args:
         log: Reads the source's topic.
@@ -23,14 +22,14 @@ def whole_value(log: Standalone, letter: DeadLetter) -> bytes | None:
         Stop: The topic may not be read.
     """
     if not letter.is_short:
-        return letter.value
+        return letter
     place, offset = (letter.origin.topic, letter.origin.partition), letter.origin.offset
     bounds = log.bounds([place])[place]
     if not bounds.earliest <= offset < bounds.end:
         raise Missing("only its beginning was kept, and the source record is deleted")
     for message in log.through({place: Bounds(offset, offset + 1)}):
-        value = message.value() or b""
-        if len(value) == letter.size and sha256(value).hexdigest() == letter.sha256:
-            return value
-        raise Missing("only its beginning was kept, and where it lay is another record now: size or SHA-256 differs")
+        found = made_whole(letter, message.key(), message.value(), headers_of(message))
+        if found is not None:
+            return found
+        raise Missing("only its beginning was kept, and where it lay is another record now: size, SHA-256, key or headers differ")
     raise Missing("only its beginning was kept, and where it lay is no record any more")

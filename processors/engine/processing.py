@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, Message
 
 from processors.engine import mark
 from processors.engine.driven import Topology
+from processors.engine.headers import headers_of
 from processors.engine.lanes import Lane, Run
 from processors.engine.parts import Parts
 from processors.engine.stop import AGAIN, BUG, ENVIRONMENT, Stop
@@ -132,7 +133,7 @@ class Processing:
         for record in records:
             value = record.value()  # None is a tombstone; never test a message for truth (ER-30)
             size += len(record)
-            at, headers = record.timestamp()[1] * 1000, record.headers() or ()
+            at, headers = record.timestamp()[1] * 1000, headers_of(record)
             try:
                 effects = ingest(SourceRecord(source, topic, partition, record.offset(), at, record.key(), value, headers))  # type: ignore[arg-type]
             except Exception as bug:
@@ -176,7 +177,10 @@ class Processing:
             if record.topic != "dead_letters" or value is None:
                 raise _too_large(topic, record.key, value) from refused
             short, about = _shortened(value)
-            self._produce(topic, short, record.key, [*record.headers, *about])
+            try:
+                self._produce(topic, short, record.key, [*record.headers, *about])
+            except TooLarge:
+                raise _too_large(topic, record.key, value) from refused
 
     def _write_changelog(self, lane: Lane, rows: dict[bytes, bytes | None]) -> None:
         """Mirror the rows, and the mark last: its delivery report says how far the changelog reaches then (ER-9)."""

@@ -15,14 +15,22 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from processors.engine.broker_errors import BrokerErrors
 from processors.engine.destinations import BY_KEY, Destination, Destinations, Nowhere
-from processors.engine.originals import Missing, whole_value
+from processors.engine.originals import Missing, whole
 from processors.engine.settings import Clients, EngineSettings, make_client
 from processors.engine.standalone import Standalone
 from processors.engine.stop import AGAIN, ENVIRONMENT, Stop
 from processors.engine.transaction import TooLarge, Transaction
 from processors.engine.triage import MustAbort, error_of
 from processors.engine.watchdog import Watchdog
-from processors.topology.letters import NEVER, DeadLetter, Posted, receipt_headers, replayed_headers, replayed_timestamp
+from processors.topology.letters import (
+    NEVER,
+    UNREADABLE,
+    DeadLetter,
+    Posted,
+    receipt_headers,
+    replayed_headers,
+    replayed_timestamp,
+)
 
 REPLAY_INSTANCE = "dlq-replay"
 """The transactional id of every replay is `<application>:dlq-replay`, so that two of one application fence each other."""
@@ -33,10 +41,9 @@ _MOST_ABORTS = 5
 
 
 class Outgoing(NamedTuple):
-    """A dead letter on its way: the whole value of its source record, and where that goes."""
+    """A dead letter on its way, with all of its source record, and where that goes."""
 
     letter: DeadLetter
-    value: bytes | None
     to: Destination
 
 
@@ -67,13 +74,13 @@ class Plan:
         letter = posted.letter
         if posted.sent and not self._again:
             return Left(letter, "it was sent back already; --again sends it once more")
-        if letter.reason in NEVER:
-            return Left(letter, NEVER[letter.reason])
+        if letter.reason in NEVER or letter.lacks_headers:
+            return Left(letter, NEVER.get(letter.reason, UNREADABLE))
         try:
             to = self._destinations.of(letter)
             if letter.is_short and to.partition == BY_KEY:
                 raise Missing("only its beginning was kept, and the partition where it lay is gone")
-            return Outgoing(letter, whole_value(self._originals, letter), to)
+            return Outgoing(whole(self._originals, letter), to)
         except (Nowhere, Missing) as why:
             return Left(letter, str(why))
 
@@ -134,11 +141,11 @@ class Redelivery:
             if isinstance(each, Left):
                 yield each
                 continue
-            if len(batch) >= _MOST_RECORDS or (batch and size + len(each.value or b"") > _MOST_BYTES):
+            if len(batch) >= _MOST_RECORDS or (batch and size + each.letter.held > _MOST_BYTES):
                 yield from self._commit(batch)
                 batch, size = [], 0
             batch.append(each)
-            size += len(each.value or b"")
+            size += each.letter.held
         if batch:
             yield from self._commit(batch)
 
@@ -164,14 +171,14 @@ class Redelivery:
         try:
             produce(
                 to.topic,
-                each.value,
+                letter.value,
                 letter.key,
                 replayed_headers(letter),
                 to.partition,
                 timestamp=replayed_timestamp(letter),
             )
         except TooLarge:  # it was not added, and so gets no receipt
-            return Left(letter, f"it has {len(each.value or b'')} bytes, over message.max.bytes: raise it under kafka")
+            return Left(letter, f"it has {letter.held} bytes, over message.max.bytes: raise it under kafka")
         produce(self._settings.topics.dead_letters, None, letter.key, receipt_headers(letter, str(to)), letter.place.partition)
         return each
 

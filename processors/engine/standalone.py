@@ -15,7 +15,7 @@ from processors.engine.admin import AdminClient
 from processors.engine.broker_errors import BrokerErrors
 from processors.engine.contact import first_contact
 from processors.engine.lanes import Place
-from processors.engine.offsets import Bounds, BoundsQuestion
+from processors.engine.offsets import Bounds, bounds_of
 from processors.engine.settings import Clients, EngineSettings, make_client
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.triage import Verdict, error_of, triage
@@ -76,14 +76,7 @@ class Standalone:
 
     def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:
         """Where partitions begin and end, whatever is committed of them; raises `Stop` when the brokers do not say."""
-        questions = {place: BoundsQuestion(self.admin, place) for place in places}
-        found: dict[Place, Bounds] = {}
-        while len(found) < len(questions):
-            for place, question in questions.items():
-                if place not in found and (answer := question.answer()) is not None:
-                    found[place] = answer
-            time.sleep(0.005)
-        return found
+        return bounds_of(self.admin, places)
 
     def through(self, bounds: Mapping[Place, Bounds]) -> Iterator[Message]:
         """The committed records of partitions from their beginnings to ends that were asked before, each in its order.

@@ -21,7 +21,7 @@ from processors.sources.parsing import (
     read_json,
     shown,
 )
-from processors.sources.statement import Decoded, SourceRecord, Statement, Undecodable
+from processors.sources.statement import MOST_FAULTS, Decoded, SourceRecord, Statement, Undecodable
 
 _TELLING = (
     ("deal", ("dealstage", "dealname", "pipeline")),
@@ -67,17 +67,21 @@ class HubSpotDecoder:
             raise Undecodable("empty", "The array has no elements.")
         statements: list[Statement] = []
         faults: list[tuple[int, Undecodable]] = []
+        more = 0
         unused: str | None = None
         for index, element in enumerate(elements):
             try:
                 decoded = self._element(element)
             except Undecodable as fault:
-                faults.append((index, fault))
+                if len(faults) < MOST_FAULTS:
+                    faults.append((index, fault.with_traceback(None)))  # a traceback would hold on to every frame
+                else:
+                    more += 1
                 continue
             statements += [msgspec.structs.replace(statement, element=index) for statement in decoded.statements]
             unused = unused or decoded.unused
         if statements:
-            return Decoded(statements, faults)
+            return Decoded(statements, faults, more)
         if faults:
             index, first = faults[0]
             raise Undecodable(first.reason, f"No element of the array can be used. Element {index}: {first.sentence}")

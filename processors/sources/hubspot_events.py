@@ -133,7 +133,7 @@ def _property_change(event: _Event, names: Names) -> Decoded:
     if type(name) is not str or not name or "propertyValue" not in event.body:
         raise Undecodable("wrong_shape", f"The {event.crm}.propertyChange lacks propertyName or propertyValue.")
     if type(value) is dict or type(value) is list:
-        raise Undecodable("wrong_shape", f"propertyValue of {name} is {shown(value)}, not a single value.")
+        raise Undecodable("wrong_shape", f"propertyValue of {shown(name)} is {shown(value)}, not a single value.")
     identifiers = names.pick(event.crm, event.body.get("objectId"), {name: value})
     # A lifecycle stage goes back by a clear and then a set, and both may carry one occurredAt (formats, A6): the set must stand
     # last, which a hash would leave to chance. A creation at the same instant comes before it too.
@@ -153,6 +153,8 @@ def _merge(event: _Event, names: Names) -> Decoded:
         raise Undecodable("no_identifier", f"The {event.crm}.merge names no usable id other than {survivor}.")
     if name not in names:
         return UNMAPPED
+    # One digest for each link: of what a merge says in common only, since an array of ids may be long and so may stray fields.
+    event = event._replace(body={key: body[key] for key in ("portalId", "objectId", "changeSource") if key in body})
     target = {name: survivor}
     links = [_statement("link", event, {name: loser}, target=target, further=(loser, survivor)) for loser in sorted(losers)]
     return Decoded(links)
@@ -212,6 +214,6 @@ def _statement(
         fingerprint=fingerprint,
         properties=properties or {},
         about=ABOUT[event.crm],
-        change_source=change_source if type(change_source) is str else None,
+        change_source=identifier_text(change_source) if type(change_source) is str else None,
         target=target or {},
     )

@@ -21,6 +21,7 @@ from processors.sources.parsing import (
     shown,
 )
 from processors.sources.statement import Decoded, SourceRecord, Statement, Undecodable
+from schemas.fields import LONGEST_PATH
 
 _CALLS = frozenset({"track", "page", "screen", "identify", "group", "alias"})
 _VIEWS = {"page": "Page Viewed", "screen": "Screen Viewed"}
@@ -227,6 +228,8 @@ def _flat(body: dict[str, Any], field: str, prefix: str | None = None) -> dict[s
 
 
 def _flatten(values: dict[str, Any], prefix: str, flat: dict[str, Any]) -> None:
+    if len(prefix) > LONGEST_PATH:  # nothing below it can be read: a source's own names of fields are shorter
+        return
     # Sorted: a key with a dot in it can meet a nested one, and the order of keys must not decide which of them stands.
     for key, value in sorted(values.items()):
         if type(value) is dict:

@@ -77,11 +77,17 @@ class Undecodable(Exception):
         self.sentence = sentence
 
 
+MOST_FAULTS = 200
+"""Bad elements of one array that are told one by one, of further ones only the number: HubSpot sends 100 events at most."""
+
+
 class Decoded(NamedTuple):
     """The statements of one record, and the elements of it that could not be used (index within the array, why)."""
 
     statements: Sequence[Statement]
     faults: Sequence[tuple[int, Undecodable]] = ()
+    """The first `MOST_FAULTS`: a record of a megabyte can have half a million."""
+    more_faults: int = 0
     unused: str | None = None
     """Why a record was not decoded further: the event's name is one that no definition uses (a counted drop)."""
 

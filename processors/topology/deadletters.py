@@ -29,11 +29,19 @@ REASONS = (
 """Every reason a record is set aside for, so that their counters exist at zero."""
 
 KEPT_OF_OVERSIZED = 64 * 1024
-"""Bytes kept of a record over `limits.record_bytes`."""
+"""Bytes kept of a record over `limits.record_bytes`; and of any key, and of all headers together, which no configuration
+limits: with them a dead letter could be larger than any record that Kafka takes."""
+
+UNREADABLE_HEADERS = (("dead-letter-headers-unreadable", b"true"),)
+"""Stand in for headers of which a name is not UTF-8, so that no client in Python can read any of them. Nothing but a dead letter
+looks at headers, and it says so then."""
 
 
 def dead_letter(effects: Effects, record: SourceRecord, reason: str, sentence: str) -> None:
-    """Keep a source record: its bytes and headers untouched, the reason in `dead-letter-*` headers."""
+    """Keep a source record: its bytes and headers untouched, the reason in `dead-letter-*` headers.
+
+    Only a key, and headers, over 64 KiB are cut, and say so.
+    """
     _publish(effects, record, record.value, reason, sentence)
 
 
@@ -53,11 +61,27 @@ def _publish(
     sentence: str,
     extra: Sequence[tuple[str, bytes]] = (),
 ) -> None:
-    headers: Headers = list(record.headers)
+    headers, left_out = _kept(record.headers)
     headers += _headers(reason, sentence, record.source, record.topic, record.partition, record.offset, record.timestamp)
-    headers += extra
-    effects.published.append(Publish("dead_letters", record.key, value, headers))
+    headers += [*extra, *left_out]
+    key = record.key
+    if key is not None and len(key) > KEPT_OF_OVERSIZED:
+        headers.append(("dead-letter-key-size", str(len(key)).encode()))
+        key = key[:KEPT_OF_OVERSIZED]
+    effects.published.append(Publish("dead_letters", key, value, headers))
     effects.count("dead_letters", record.source, reason)
+
+
+def _kept(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Headers, Headers]:
+    """The first headers, up to 64 KiB of them, and one that says how many more there were."""
+    kept: Headers = []
+    room = KEPT_OF_OVERSIZED
+    for name, value in headers:
+        room -= len(name.encode()) + len(value or b"")
+        if room < 0:
+            return kept, [("dead-letter-headers-left-out", str(len(headers) - len(kept)).encode())]
+        kept.append((name, value))
+    return kept, []
 
 
 def conflict(effects: Effects, loser: Fact, winner: Fact) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from processors.sources.statement import SourceRecord, Statement, Undecodable
+from processors.sources.statement import MOST_FAULTS, SourceRecord, Statement, Undecodable
 from processors.topology.deadletters import dead_letter, oversized
 from processors.topology.effects import Effects, Publish
 from processors.topology.program import KINDS_OF_SUBJECT, Program, SourcePlan
-from schemas.facts import Coordinates, Fact, Value, is_missing
+from schemas.facts import LONGEST_TEXT, Coordinates, Fact, Value, is_missing
 from schemas.fields import FieldSource, typed
 from schemas.instants import FIRST, LAST, format_instant
 
@@ -74,9 +74,9 @@ class Ingest:
             try:
                 self._fact(effects, plan, record, statement)
             except Undecodable as error:
-                faults.append((statement.element, error))
+                faults.append((statement.element, error.with_traceback(None)))
         if faults:
-            _keep_once(effects, record, faults)
+            _keep_once(effects, record, faults, decoded.more_faults)
         return effects
 
     def _drop(self, source: str, reason: str) -> Effects:
@@ -132,7 +132,7 @@ class Ingest:
     def _values(self, effects: Effects, plan: SourcePlan, statement: Statement) -> dict[str, Value] | None:
         """The values that definitions read; None where the statement is dropped because none does."""
         if statement.kind == "event":
-            values = self._event_values(statement)
+            values = self._event_values(effects, plan, statement)
             if values is None:
                 effects.count("dropped", plan.name, "unmatched")
             return values
@@ -144,14 +144,14 @@ class Ingest:
             return None
         return changes
 
-    def _event_values(self, statement: Statement) -> dict[str, Value] | None:
+    def _event_values(self, effects: Effects, plan: SourcePlan, statement: Statement) -> dict[str, Value] | None:
         """What definitions read of an event; None where no signal of its name can pass on it."""
         use = self._program.events.get(statement.name)
         if use is None:
             return None
         values: dict[str, Value] = {}
         for path, keys in use.paths:
-            value = _scalar_at(statement.event, keys)
+            value = self._storable(effects, plan, _scalar_at(statement.event, keys))
             if value is not None:
                 values[path] = value
         return values if use.wants(values) else None
@@ -162,11 +162,20 @@ class Ingest:
             for field, given in plan.fields.get((statement.about, name), ()):
                 value = _listed(given, field, name, sent)
                 try:
-                    changes[field] = _storable(typed(value, given.type))
+                    changes[field] = self._storable(effects, plan, typed(value, given.type))
                 except ValueError:
                     changes[field] = None
                     effects.count("unconvertible", plan.name, field)
         return changes
+
+    def _storable(self, effects: Effects, plan: SourcePlan, value: Value) -> Value:
+        """A value as a fact carries it: a whole number beyond 64 bits, where MessagePack ends, as its digits; a long text cut."""
+        if not isinstance(value, str):
+            return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
+        if len(value) <= LONGEST_TEXT:
+            return value
+        effects.count("cut", plan.name)
+        return value[:LONGEST_TEXT]
 
     def _check_time(self, occurred_at: int, record: SourceRecord) -> None:
         """Far-future times are quarantined: one wrong clock must not move a lead's history ahead of everybody's (rule 18)."""
@@ -204,7 +213,7 @@ def _listed(given: FieldSource, field: str, name: str, sent: Any) -> Any:
 def _scalar_at(event: Mapping[str, Any], keys: Sequence[str]) -> Value:
     """The value at a path; None where there is none or it is an object or a list."""
     found = _at(event, keys)
-    return _storable(found) if isinstance(found, str | int | float | bool) else None
+    return found if isinstance(found, str | int | float | bool) else None
 
 
 def _at(found: Any, keys: Sequence[str]) -> Any:
@@ -217,17 +226,13 @@ def _at(found: Any, keys: Sequence[str]) -> Any:
     return below if below is not None else found.get(".".join(keys))
 
 
-def _storable(value: Value) -> Value:
-    """A whole number beyond 64 bits as its digits: facts travel as MessagePack, which ends there."""
-    return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
-
-
-def _keep_once(effects: Effects, record: SourceRecord, faults: list[tuple[int, Undecodable]]) -> None:
+def _keep_once(effects: Effects, record: SourceRecord, faults: list[tuple[int, Undecodable]], more: int) -> None:
     """Keep the whole record once, with what was wrong with which element; its good elements are facts already."""
     faults.sort(key=lambda fault: fault[0])
     reason, sentence = faults[0][1].reason, faults[0][1].sentence
     if len(faults) > 1 or effects.published:
         shown = [f"element {index}: {error.sentence}" for index, error in faults[:SHOWN]]
-        rest = [f"element {index}: {error.reason}" for index, error in faults[SHOWN:]]
-        sentence = "; ".join(shown + rest)
+        rest = [f"element {index}: {error.reason}" for index, error in faults[SHOWN:MOST_FAULTS]]
+        uncounted = more + max(0, len(faults) - MOST_FAULTS)
+        sentence = "; ".join([*shown, *rest, *([f"{uncounted} more elements."] if uncounted else [])])
     dead_letter(effects, record, reason, sentence)

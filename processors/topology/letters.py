@@ -6,8 +6,10 @@ knows all receipts knows what was sent (decision 8). Anything else is not ours. 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
+from processors.topology.deadletters import UNREADABLE_HEADERS
 from processors.topology.effects import Headers
 from schemas.facts import Coordinates
 from schemas.instants import MILLISECOND, format_instant, parse_instant
@@ -25,6 +27,11 @@ NEVER = {
     "milliseconds",
 }
 """Reasons that no replay can mend, and why."""
+UNREADABLE = (
+    "the name of one of its headers is not UTF-8, so that none of them can be read: have its producer send it anew, with headers "
+    "whose names are text"
+)
+"""Why a record without its headers stays: it would not go back as it came."""
 
 
 class Stored(NamedTuple):
@@ -59,11 +66,13 @@ class DeadLetter(NamedTuple):
         source: Name of the source.
         origin: Where the source record lay.
         time: Kafka time of the source record, in microseconds.
-        key: Of the source record.
-        value: Of the source record, or its beginning (`is_short`).
-        headers: Of the source record.
+        key: Of the source record, or its beginning (`is_short`).
+        value: Of the source record, or its beginning.
+        headers: Of the source record, or the first of them.
         size: Bytes of the whole value, where only its beginning may be kept.
         sha256: Of the whole value, in hexadecimal digits; empty where `size` is None.
+        key_size: Bytes of the whole key, where only its beginning is kept.
+        headers_left_out: How many more headers it had.
         replays: How often the record had been sent back before it ended here.
     """
 
@@ -79,12 +88,26 @@ class DeadLetter(NamedTuple):
     headers: Headers
     size: int | None
     sha256: str
+    key_size: int | None
+    headers_left_out: int
     replays: int
 
     @property
     def is_short(self) -> bool:
-        """Whether only the beginning of the value is kept."""
-        return self.size is not None and self.size != len(self.value or b"")
+        """Whether only the beginning of the record is kept: of its value, of its key, or of its headers."""
+        of_value = self.size is not None and self.size != len(self.value or b"")
+        return of_value or self.key_size is not None or self.headers_left_out > 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of key, value and headers that are kept."""
+        headers = sum(len(name.encode()) + len(value or b"") for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers
+
+    @property
+    def lacks_headers(self) -> bool:
+        """Whether the source record had headers that could not be read."""
+        return [*self.headers] == [*UNREADABLE_HEADERS]
 
     @property
     def record(self) -> str:
@@ -127,6 +150,26 @@ def replayed_headers(letter: DeadLetter) -> Headers:
     return [*own, (_REPLAY, str(letter.replays + 1).encode())]
 
 
+def made_whole(
+    letter: DeadLetter, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+) -> DeadLetter | None:
+    """The letter with all of its record, as it lies at its origin; None where another record lies there now."""
+    kept = len(letter.headers)
+    if letter.size is None:
+        same_value = value == letter.value
+    else:
+        same_value = (len(value or b""), sha256(value or b"").hexdigest()) == (letter.size, letter.sha256)
+    if letter.key_size is None:
+        same_key = key == letter.key
+    else:
+        same_key = key is not None and len(key) == letter.key_size and key.startswith(letter.key or b"")
+    same_headers = [*headers[:kept]] == [*letter.headers] and len(headers) == kept + letter.headers_left_out
+    if not (same_value and same_key and same_headers):
+        return None
+    own = [*headers]
+    return letter._replace(key=key, value=value, headers=own, key_size=None, headers_left_out=0, replays=next(_replays(own), 0))
+
+
 def receipt_headers(letter: DeadLetter, to: str) -> Headers:
     """The headers of the receipt for a dead letter; its value is none. `to` says where the record went."""
     return [
@@ -148,7 +191,7 @@ def replayed_timestamp(letter: DeadLetter) -> int:
 def _letter(record: Stored, first: int) -> DeadLetter:
     ours = dict(record.headers[first:])
     own = list(record.headers[:first])
-    size = ours.get("dead-letter-size")
+    size, key_size = ours.get("dead-letter-size"), ours.get("dead-letter-key-size")
     return DeadLetter(
         place=Place(record.partition, record.offset),
         at=record.timestamp,
@@ -164,6 +207,8 @@ def _letter(record: Stored, first: int) -> DeadLetter:
         headers=own,
         size=None if size is None else _number(size),
         sha256="" if size is None else _text(ours, "dead-letter-sha256"),
+        key_size=None if key_size is None else _number(key_size),
+        headers_left_out=_number(ours.get("dead-letter-headers-left-out", b"0")),
         replays=next(_replays(own), 0),
     )
 

@@ -24,17 +24,8 @@ from processors.engine.topics import create_topics, wanted_topics
 from processors.state.store import Label
 from schemas.application import OwnTopics
 from tests.kafka.processes import WorkerProcess, wait_until
+from tests.small_funnel import SMALL
 
-FUNNEL = """\
-funnel: small
-version: 1
-owner: o
-reason: r
-effective_from: 2020-01-01T00:00:00Z
-subject: lead
-conversions: [{name: demo, description: d, when: {event: Demo}, count: every}]
-stages: [{name: asked, description: d, when: {conversion: demo}}]
-"""
 PARTITIONS = 4
 INPUTS = 3
 ROLES = ("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead_letters")
@@ -98,7 +89,7 @@ class Application:
 
     def config(self, **kafka: str) -> Path:
         """A configuration that names the same group and topics, for commands; its funnel is not the summing topology."""
-        (self.folder / "funnel.yml").write_text(FUNNEL)
+        (self.folder / "funnel.yml").write_text(SMALL)
         file = self.folder / "application.yml"
         told = {
             "application": self.name,
@@ -156,6 +147,16 @@ class Application:
     @property
     def amount(self) -> int:
         return sum(map(len, self.sent.values()))
+
+    def hold(self, partitions: Iterable[int]) -> Producer:
+        """A row in these partitions of the changelog, in somebody's transaction that stays open until the producer ends it."""
+        producer = Producer(self.client(**{"transactional.id": f"{self.name}-held"}))
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        for number in partitions:
+            producer.produce(self.topics.changelog, b"[1000, 1000]", b"sum:k1", number)
+        producer.flush()
+        return producer
 
     # What comes out.
 

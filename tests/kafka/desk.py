@@ -19,6 +19,7 @@ from tests.broker.discovery import Broker
 from tests.command import funnelstream
 from tests.deployment import Deployment
 from tests.kafka.processes import WorkerProcess, wait_until
+from tests.small_funnel import SMALL
 
 CONFIGURATION = """\
 application: {application}
@@ -37,19 +38,13 @@ sources:
 limits: {{record_bytes: {record_bytes}}}
 http: {{listen: "127.0.0.1:0"}}
 """
-FUNNEL = """\
-funnel: small
-version: 1
-owner: o
-reason: r
-effective_from: 2020-01-01T00:00:00Z
-subject: lead
-conversions: [{name: demo, description: d, when: {event: Demo}, count: every}]
-stages:
-  - {name: asked, description: d, when: {conversion: demo}}
+FUNNEL = (
+    SMALL
+    + """\
   - {name: open, description: d, while: {lead.status: open}}
 policies: {lateness: 4000d}
 """
+)
 BROKEN = {"values": '"1": closed', "record_bytes": "1KiB"}
 MENDED = {"values": '"1": closed, "2": open', "record_bytes": "1MiB"}
 

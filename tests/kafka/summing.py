@@ -30,7 +30,8 @@ class Summing:
             effects.count("dropped", record.source, "unmatched")
         elif value.startswith(b"dead"):
             effects.count("dead_letters", record.source, "not_json")
-            effects.published.append(Publish("dead_letters", record.key, value, [("dead-letter-reason", b"not_json")]))
+            headers = [*record.headers, ("dead-letter-reason", b"not_json")]
+            effects.published.append(Publish("dead_letters", record.key, value, headers))
         else:
             effects.count("facts", record.source, "event")
             fact = json.dumps({"key": (record.key or b"").decode(), "value": value.decode()}).encode()

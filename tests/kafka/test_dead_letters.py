@@ -18,6 +18,7 @@ from processors.topology.letters import DeadLetter, Receipt, read, receipt_heade
 from tests.broker.discovery import Broker
 from tests.command import run
 from tests.deployment import bodies
+from tests.kafka import foreign
 from tests.kafka.desk import MENDED, Desk, demo, status
 
 MANY = 12_000
@@ -97,6 +98,19 @@ def test_what_cannot_go_back_stays_and_says_why(desk: Desk) -> None:
     assert why["conflicting_duplicate"][0] == "left"
     assert "it would conflict again" in why["conflicting_duplicate"][1]
     assert "no dead letter 0/9999" in run("dlq", "show", "--config", desk.config, "0/9999").stderr
+
+
+def test_a_key_that_was_cut_goes_back_whole_and_headers_that_nobody_can_read_stay(desk: Desk) -> None:
+    """The Python client reads no header of a record of which one name is not UTF-8: it is used, set aside, shown, not sent."""
+    key = b"k" * 70_000
+    desk.send(desk.crm, b"no JSON", key=key, partition=0)
+    foreign.produce(desk.app.kafka["bootstrap.servers"], desk.web, b"no JSON", b"\xff\xfe")
+    desk.work()
+    assert {row["source"]: row["outcome"] for row in desk.dlq("replay", "--all")} == {"crm": "sent", "web": "left"}
+    assert [message.key() for message in desk.app.read(desk.crm)] == [key, key]
+    assert "headers-unreadable" in json.dumps(desk.tap("dead_letters", "--from-beginning", "--limit", 3))
+    (shown,) = desk.dlq("show", f"{desk.crm}/0/0")
+    assert (shown["key"], shown["key_bytes"]) == ("<65536 bytes>", 70_000)
 
 
 def check_once(desk: Desk, count: int) -> None:

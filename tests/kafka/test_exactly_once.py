@@ -5,6 +5,7 @@ import time
 
 from confluent_kafka import Producer
 
+from tests.kafka import foreign
 from tests.kafka.application import Application
 from tests.kafka.processes import wait_until
 
@@ -71,6 +72,27 @@ def test_er11_a_dead_letter_over_the_size_limit_is_shortened_not_lost(app: Appli
     assert letter.value() == whole[: 64 << 10]
     assert headers["dead-letter-reason"] == b"not_json"
     assert (headers["dead-letter-truncated"], headers["dead-letter-size"]) == (b"true", b"100004")
+    assert worker.running
+
+
+def test_er11_a_dead_letter_with_a_key_and_headers_too_large_as_well_stops_with_a_sentence(app: Application) -> None:
+    worker = app.worker(kafka={"message.max.bytes": "100000"}).start().wait_ready()
+    producer = Producer(app.client())
+    producer.produce(app.input, b"dead" + b"x" * 70_000, b"k" * 40_000)
+    producer.flush()
+    assert worker.wait_ended() == 3
+    assert "message.max.bytes" in worker.output
+
+
+def test_headers_whose_names_are_no_text_stop_nothing(app: Application) -> None:
+    """The client cannot read them at all; only a dead letter would have carried them, and says that it could not."""
+    worker = app.worker().start().wait_ready()
+    foreign.produce(app.kafka["bootstrap.servers"], app.input, b"dead", b"\xff\xfe")
+    app.send([("b", 1)])
+    app.wait_exact()
+    [letter] = app.read(app.topics.dead_letters)
+    headers = dict(letter.headers() or [])
+    assert (headers["dead-letter-reason"], headers["dead-letter-headers-unreadable"]) == (b"not_json", b"true")
     assert worker.running
 
 

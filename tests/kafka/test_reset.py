@@ -16,7 +16,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
 
 from processors.engine.admin import AdminClient
 from processors.engine.described import describe_group
@@ -30,8 +29,9 @@ from schemas.instants import SECOND, format_instant
 from tests.broker.discovery import Broker
 from tests.command import funnelstream, run
 from tests.deployment import Deployment, faults_of_the_log
-from tests.kafka.application import FUNNEL, INPUTS, PARTITIONS, Application
+from tests.kafka.application import INPUTS, PARTITIONS, Application
 from tests.kafka.processes import WorkerProcess, wait_until
+from tests.small_funnel import SMALL
 
 DYNAMIC = {"group.protocol": "consumer"}
 PRODUCT = """\
@@ -88,11 +88,7 @@ def test_er25_offsets_that_were_reset_by_hand_follow_the_changelog_again(app: Ap
 
 def test_er22_a_changelog_is_read_past_an_open_transaction_or_not_at_all(app: Application, stopped: WorkerProcess) -> None:
     """Its committed end may hide behind one: an older mark taken for the last would double facts."""
-    held = Producer(app.client(**{"transactional.id": f"{app.name}-held"}))
-    held.init_transactions(30)
-    held.begin_transaction()
-    held.produce(app.topics.changelog, b"[1000, 1000]", b"sum:k1", 1)
-    held.flush()
+    held = app.hold([1])
     doing = resetting(app)
     with pytest.raises(Stop, match="hanging transaction") as refused:
         doing.to_changelog("", patience=2.0)
@@ -187,7 +183,7 @@ def test_sources_are_read_again_from_a_time_and_from_their_beginning(app: Applic
 
 def test_er25_offsets_that_expired_and_sources_read_again_publish_nothing_twice(broker: Broker, tmp_path: Path) -> None:
     """With the product's own topology, which knows facts by their id."""
-    (tmp_path / "funnel.yml").write_text(FUNNEL)
+    (tmp_path / "funnel.yml").write_text(SMALL)
     name = f"test-{uuid4().hex[:12]}"
     (tmp_path / "application.yml").write_text(PRODUCT.format(application=name, bootstrap=broker.bootstrap))
     deployment = Deployment(tmp_path / "application.yml", tmp_path)

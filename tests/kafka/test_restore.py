@@ -79,13 +79,7 @@ def test_er26_a_trusted_store_reads_only_what_it_misses(app: Application, stoppe
 
 
 def test_er22_markers_and_an_aborted_tail_do_not_hold_a_restore_up(app: Application, stopped: WorkerProcess) -> None:
-    with_tail = Producer(app.client(**{"transactional.id": f"{app.name}-tail"}))
-    with_tail.init_transactions(30)
-    with_tail.begin_transaction()
-    for number in range(PARTITIONS):
-        with_tail.produce(app.topics.changelog, b"[1000, 1000]", b"sum:k1", number)
-    with_tail.flush()
-    with_tail.abort_transaction(30)
+    app.hold(range(PARTITIONS)).abort_transaction(30)
     shutil.rmtree(app.store())
     stopped.start().wait_ready()
     app.send_some(50)
@@ -94,12 +88,7 @@ def test_er22_markers_and_an_aborted_tail_do_not_hold_a_restore_up(app: Applicat
 
 def test_er22_er24_committed_rows_behind_an_open_transaction_are_waited_for(app: Application, stopped: WorkerProcess) -> None:
     """The last stable offset hides them (KAFKA-10167): a restore bounded by it would start without them. Meanwhile it is live."""
-    held = Producer(app.client(**{"transactional.id": f"{app.name}-held"}))
-    held.init_transactions(30)
-    held.begin_transaction()
-    for number in range(PARTITIONS):
-        held.produce(app.topics.changelog, b"[1000, 1000]", b"sum:k1", number)
-    held.flush()
+    held = app.hold(range(PARTITIONS))
     stopped.start().wait_said("assigned")
     time.sleep(2)
     assert (stopped.probe("/livez"), stopped.probe("/readyz")) == (200, 503)
@@ -110,11 +99,7 @@ def test_er22_er24_committed_rows_behind_an_open_transaction_are_waited_for(app:
 
 
 def test_er24_a_restore_without_progress_names_the_hanging_transaction(app: Application, stopped: WorkerProcess) -> None:
-    hanging = Producer(app.client(**{"transactional.id": f"{app.name}-hanging"}))
-    hanging.init_transactions(30)
-    hanging.begin_transaction()
-    hanging.produce(app.topics.changelog, b"[1000, 1000]", b"sum:k1", 1)
-    hanging.flush()
+    hanging = app.hold([1])
     impatient = app.worker(restore_patience=2.0, log="impatient").start()
     assert impatient.wait_ended() == 3
     assert "hanging transaction" in impatient.output

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from processors.cli.main import app
 from processors.engine.stop import Stop
+from tests.small_funnel import SMALL
 
 CONFIGURATION = """\
 application: test
@@ -19,18 +20,7 @@ sources:
   web: {topics: [web], format: segment, identifiers: {userId: user}}
   crm: {topics: [crm], format: hubspot, identifiers: {contact.objectId: user}}
 """
-FUNNEL = """\
-funnel: small
-version: 1
-owner: o
-reason: r
-effective_from: 2020-01-01T00:00:00Z
-subject: lead
-conversions: [{name: demo, description: d, when: {event: Demo}, count: every}]
-stages:
-  - {name: asked, description: d, when: {conversion: demo}}
-  - {name: customer, description: d, while: {lead.lifecycle_stage: customer}}
-"""
+FUNNEL = SMALL + "  - {name: customer, description: d, while: {lead.lifecycle_stage: customer}}\n"
 
 
 def call(*arguments: object) -> Result:

@@ -24,6 +24,8 @@ def letter(place: str = "0/0", seconds: int = 0, **changes: Any) -> DeadLetter:
         headers=[],
         size=None,
         sha256="",
+        key_size=None,
+        headers_left_out=0,
         replays=0,
     )
     return plain._replace(**changes)

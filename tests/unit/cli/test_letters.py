@@ -53,10 +53,10 @@ def test_letters_group_by_reason_and_source() -> None:
 def test_outcomes_count_what_went_where_and_what_stays_why() -> None:
     outcomes = Outcomes("sent")
     settled: list[Outgoing | Left] = [
-        Outgoing(letter("0/1"), b"", Destination("web.events", 3)),
+        Outgoing(letter("0/1"), Destination("web.events", 3)),
         Left(letter("0/2"), "because"),
-        Outgoing(letter("0/3"), b"", Destination("web.events", 3)),
-        Outgoing(letter("0/4"), b"", Destination("web.events", BY_KEY)),
+        Outgoing(letter("0/3"), Destination("web.events", 3)),
+        Outgoing(letter("0/4"), Destination("web.events", BY_KEY)),
     ]
     for each in settled:
         outcomes.add(each)
@@ -91,7 +91,9 @@ def test_a_letter_is_shown_whole_but_for_what_is_personal() -> None:
         "bytes": 58,
         "bytes_kept": 57,
         "key": "<15 bytes>",
+        "key_bytes": 15,
         "headers": [["trace", "<3 bytes>"], ["none", None]],
+        "headers_left_out": 0,
         "value": {"userId": "<text 3>", "age": "<number>", "tags": ["<text 3>", None, "<bool>"]},
     }
     assert "ada" not in json.dumps(masked)

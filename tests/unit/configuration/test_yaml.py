@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors.configuration import interpolation, yaml_nodes
 from processors.configuration.application import load_application
 from processors.configuration.definitions import load_definitions
 from processors.configuration.json_schemas import application_json_schema, definition_json_schema
 from processors.configuration.problems import Unreadable
 from processors.configuration.yaml_nodes import DEEPEST_NESTING, LARGEST_FILE
 from processors.configuration.yaml_source import Document
+from schemas.mistakes import shown
 from tests.unit.configuration.marked import blocks, configuration, funnel, unmarked
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -37,6 +39,8 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("? [a]\n: b", "1:3", "a key must be a text"),
         ("a: .inf", "1:4", "put it in quotes"),
         ("a: " + "9" * 5000, "1:4", "put it in quotes"),
+        ("a: 0x" + "f" * 5000, "1:4", "put it in quotes"),
+        ("a: 0o" + "7" * 5000, "1:4", "put it in quotes"),
         ('a: "\\ud800"', "1:4", "half a character"),
         ("a: \x00", "1:4", "this is no YAML"),
         ("", "1:1", "the file is empty"),
@@ -52,6 +56,31 @@ def test_what_cannot_be_read(text: str, place: str, says: str) -> None:
     (problem,) = Document("f", text.encode()).problems
     assert f"{problem.line}:{problem.column}" == place
     assert says in problem.sentence
+
+
+def test_a_file_is_not_read_to_its_end_once_it_says_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thing costs, and they are counted before anything is built of them: an alias is one, whatever it stands for."""
+    monkeypatch.setattr(yaml_nodes, "MOST_VALUES", 10)
+    (problem,) = Document("f", b"[1,2,3,4,5,6,7,8,9,10,11, {}}").problems
+    assert (problem.column, problem.sentence[:28]) == (20, "the file says more than 5000")
+    assert Document("f", b"[1,2,3,4,5,6,7,8,9]").problems == []
+
+
+def test_thousands_of_references_and_mistakes_are_concealed_one_by_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a mistake could repeat is found by its place, not by going through all references again."""
+    (tmp_path / "f.yml").write_text("".join(f"k{index}: ${{A}}\n" for index in range(300)))
+    looked_at = 0
+
+    def counted(value: object) -> str:
+        nonlocal looked_at
+        looked_at += 1
+        return shown(value)
+
+    monkeypatch.setattr(interpolation, "shown", counted)
+    _, problems = load_application(tmp_path / "f.yml", {"A": "secret"})
+    assert len(problems) > 300
+    assert looked_at < 2000
+    assert not any("secret" in str(problem) for problem in problems)
 
 
 def test_a_file_that_is_no_text() -> None:
@@ -78,6 +107,15 @@ def test_a_problem_stays_on_its_line(tmp_path: Path) -> None:
     file = tmp_path / "f.yml"
     file.write_text('{"a\\nb\\e[31m": 1}')
     assert all(str(problem).isprintable() for problem in load_definitions([file])[1])
+
+
+def test_a_problem_is_short_whatever_was_written(tmp_path: Path) -> None:
+    """The beginning says what is wrong, the end what to write instead."""
+    file = tmp_path / "f.yml"
+    file.write_text(f"{'k' * 900}: {{{'m' * 900}: 1}}\nstages: [{{name: {'n' * 50_000}, colour: red}}]\n")
+    _, problems = load_definitions([file])
+    assert max(len(str(problem)) for problem in problems) < 1_500
+    assert any("unknown key kkk" in problem.sentence and problem.sentence.endswith("retired") for problem in problems)
 
 
 @pytest.mark.parametrize("path", ["missing.yml", "empty"])

@@ -44,6 +44,26 @@ def test_an_event_that_no_definition_uses_is_dropped_before_it_is_judged(call: d
     assert (decoded.unused, len(decoded.statements)) == (unused, 0 if unused else 1)
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ('"event":"Cart Viewed","event":"Signed Up"', "Signed Up"),
+        ('"event":"Signed Up","event":"Cart Viewed"', None),
+        ('"event":"Cart Viewed","\\u0065vent":"Signed Up"', "Signed Up"),
+        ('"\\u0065vent":"Signed Up","event":7,"event":"Cart Viewed"', None),
+        ('"event":"Signed Up","type":"page"', None),
+        ('"type":"page","type":"track","event":"Signed Up"', "Signed Up"),
+    ],
+)
+def test_of_a_key_that_is_written_twice_the_glance_and_the_reading_take_the_last(written: str, name: str | None) -> None:
+    """Else a call could be let pass for one event and be another."""
+    value = f'{{"type":"track","userId":"u",{written}}}'.encode()
+    narrow = decoder("segment", used_events=frozenset({"Signed Up"})).decode(record(value))
+    whole = decoder("segment").decode(record(value))
+    assert [statement.name for statement in narrow.statements] == ([] if name is None else [name])
+    assert [statement.name for statement in whole.statements if statement.name == "Signed Up"] == ([name] if name else [])
+
+
 def test_an_event_carries_what_definitions_may_read() -> None:
     context = {"campaign": {"source": "google"}, "sessionId": 1782371969536, "page": {"path": "/"}}
     track = only({"type": "track", "userId": "u", "event": "E", "properties": {"plan": {"tier": "pro"}}, "context": context})

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.sources.statement import SourceRecord
+from processors.topology.deadletters import UNREADABLE_HEADERS
 from processors.topology.effects import Effects, Headers
 from processors.topology.ingest import Ingest
 from processors.topology.letters import (
@@ -15,6 +16,7 @@ from processors.topology.letters import (
     Place,
     Receipt,
     Stored,
+    made_whole,
     read,
     receipt_headers,
     replayed_headers,
@@ -80,6 +82,37 @@ def test_a_letter_knows_whether_it_is_whole() -> None:
     short = letter(large, world=small)
     assert (short.is_short, short.size, len(short.value or b"")) == (True, 70_000, 65_536)
     assert not letter().is_short
+
+
+BIG = [(f"h{index}", b"v" * 1_000) for index in range(90)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "own"),
+    [(b"k" * 70_000, b"\xff", []), (b"k", b"\xff", BIG), (b"k" * 70_000, None, [*BIG, ("dead-letter-replay", b"2")])],
+    ids=["key", "headers", "all"],
+)
+def test_a_letter_that_was_cut_is_made_whole_by_its_record_and_by_no_other(key: bytes, value: bytes | None, own: Headers) -> None:
+    """Kafka would not take a dead letter with any key and any headers; sent back with half of them it would be another record."""
+    (cut,) = letters_of(Ingest(LEADS)(SourceRecord("web", "web.events", 3, 42, START, key, value, own)))
+    assert cut.is_short
+    found = made_whole(cut, key, value, own)
+    assert found is not None
+    assert (found.key, found.value, found.headers, found.is_short) == (key, value, own, False)
+    assert replayed_headers(found)[-1] == ("dead-letter-replay", b"3" if len(own) > len(BIG) else b"1")
+    others = [
+        (key + b"k", value, own),
+        (key, b"other", own),
+        (key, value, [*own, ("x", None)]),
+        (key, value, [("x", None), *own]),
+    ]
+    assert [made_whole(cut, *other) for other in others] == [None] * len(others)
+
+
+def test_a_letter_knows_that_its_headers_could_not_be_read() -> None:
+    assert letter(headers=[*UNREADABLE_HEADERS]).lacks_headers
+    assert not letter(headers=[("trace", b"1")]).lacks_headers
+    assert not letter().lacks_headers
 
 
 def test_a_conflict_is_a_letter_too() -> None:
