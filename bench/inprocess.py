@@ -101,7 +101,7 @@ class _Pass:
                 overlay.put(effects.rows)
             snapshots.update(effects.snapshots)
             self._published_bytes += sum(len(record.value or b"") for record in effects.published)
-            self._counts.update(" ".join((count.metric, *count.labels)) for count in effects.counts)
+            self._counts.update(" ".join(count) for count in effects.counts)
         self._facts += len(facts)
         self._published_bytes += sum(len(record.value or b"") for record in snapshots.values())
 

@@ -7,6 +7,7 @@ topic is its tag, so the messages of the identity protocol and watermarks can jo
 are there.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -81,6 +82,7 @@ def fact_key(source: str, identity: str) -> bytes:
     return blake2b(f"{source}\0{identity}".encode(), digest_size=16).digest()
 
 
+@lru_cache(maxsize=1 << 14)  # who is active has several facts
 def entity_key(entity: str) -> bytes:
     """The 16 bytes that name an entity in the store: a digest of its identifier, so that every key has one length."""
     return blake2b(entity.encode(), digest_size=16).digest()

@@ -43,15 +43,24 @@ def instant_of(moment: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
 
 
-@lru_cache(maxsize=1 << 14)  # a fact's time is written in its conversion, its transition and its lead: a third of their cost
+@lru_cache(maxsize=1 << 14)  # a fact's time is written in its conversion, its transition and its lead
 def format_instant(instant: int) -> str:
     """Write an instant as ISO 8601 in UTC: `2026-01-01T00:00:00Z`, with a fraction only where there is one.
 
     Raises:
         ValueError: The instant lies outside the years 1 to 9999.
     """
+    second, fraction = divmod(instant, SECOND)
     try:
-        text = (_EPOCH + timedelta(microseconds=instant)).isoformat()[:-6]  # without +00:00
+        text = _format_second(second)
     except OverflowError as error:
         raise ValueError(f"{instant} microseconds lie outside the years 1 to 9999") from error
-    return (text[:-3] if text.endswith("000") and "." in text else text) + "Z"
+    if not fraction:
+        return text + "Z"
+    digits = f"{fraction:06}"
+    return f"{text}.{digits[:3] if digits.endswith('000') else digits}Z"
+
+
+@lru_cache(maxsize=1 << 12)  # facts of one batch share their seconds
+def _format_second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat()[:-6]  # without +00:00

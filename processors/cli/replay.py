@@ -70,7 +70,7 @@ def replay(
     except OSError as error:
         raise Stop(ENVIRONMENT, f"{error.filename or out} cannot be read or written: {error.strerror}.") from error
     typer.echo(", ".join(f"{count} {what}" for what, count in counted.published.items()) + f" written to {out}")
-    for (metric, labels), count in sorted(counted.unused.items()):
+    for (metric, *labels), count in sorted(counted.unused.items()):
         typer.echo(f"not used: {count} {UNUSED[metric]} ({', '.join(labels)})")
     typer.echo(f"Next: funnelstream report {out}")
 
@@ -91,7 +91,7 @@ def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[T
             for publish in effects.published:
                 outputs[publish.topic].write(output_line(publish))
                 counted.published[FILES[publish.topic].removesuffix(".ndjson")] += 1
-            counted.unused.update(count for count in effects.counts if count.metric in UNUSED)
+            counted.unused.update(count for count in effects.counts if count[0] in UNUSED)
     except Malformed as error:
         raise Stop(INPUT, str(error)) from error
     except Failed as error:

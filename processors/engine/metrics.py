@@ -42,7 +42,7 @@ COUNTED = {
         "transitions", ("funnel", "op", "kind"), "Committed transitions by operation and kind. Of this process; restarts at zero."
     ),
 }
-"""By `Count.metric`. A name that is not here is a bug of the topology."""
+"""By the name in a `Count`. A name that is not here is a bug of the topology."""
 
 ABORT_REASONS = ("produce", "send_offsets_to_transaction", "commit_transaction", "send_offsets", "no_member", "lost")
 
@@ -98,7 +98,7 @@ class Metrics:
             definitions: Digest of the definition set.
             source_topics: Source by topic.
             topics: All topics that are read.
-            label_sets: Label sets by `Count.metric`.
+            label_sets: Label sets by the name in a `Count`.
         """
         self.definitions.info({"digest": definitions})
         self.restore_progress.set(1)
@@ -128,7 +128,7 @@ class Metrics:
         for count, amount in counts.items():
             child = children.get(count)
             if child is None:
-                child = children[count] = self._counted[count.metric].labels(*count.labels)
+                child = children[count] = self._counted[count[0]].labels(*count[1:])
             child.inc(amount)
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:

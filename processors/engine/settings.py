@@ -83,7 +83,7 @@ class EngineSettings:
         connect_within: Seconds to keep trying a broker that does not answer at the start.
         restore_patience: Seconds without any progress of a restore before it is given up (ER-24). More than the 40 s for which
             a dead worker's transaction can hold back readers (ER-17).
-        label_sets: Label sets of the topology's counters that exist from the start, by `Count.metric`.
+        label_sets: Label sets of the topology's counters that exist from the start, by metric.
     """
 
     application: str

@@ -80,8 +80,8 @@ def identity_in(publication: Publication, cause: bytes) -> Identity:
 
 def publication_id(identity: Identity, grain: str, deal: str = "") -> str:
     """The deterministic transition or conversion id: 32 hexadecimal digits."""
-    text = "\0".join((identity.funnel, str(identity.version), grain, deal, identity.what))
-    return blake2b(text.encode() + b"\0" + identity.cause, digest_size=16).hexdigest()
+    text = f"{identity.funnel}\0{identity.version}\0{grain}\0{deal}\0{identity.what}\0"
+    return blake2b(text.encode() + identity.cause, digest_size=16).hexdigest()
 
 
 def announce(content: Move | Match, funnel: str, version: int, known: Publication | None = None) -> Change:

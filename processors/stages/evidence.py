@@ -76,7 +76,7 @@ class Evidence:
     def values_read(self, rule: Rule, cause: bytes) -> dict[str, Value]:
         """What the rule found: the fields it reads; of its cause the conversion, the event's name and paths, or its kind."""
         read = self._fields_read(rule.fields)
-        fact = next(fact for key, fact in self.facts if key == cause)
+        fact = self.facts[0][1] if len(self.facts) == 1 else next(fact for key, fact in self.facts if key == cause)
         if fact.kind == "event":
             read |= _event_read(fact, rule.paths)
             for found in self._recognised.get(cause, ()):

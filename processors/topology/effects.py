@@ -6,7 +6,7 @@ them on an abort.
 """
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -36,11 +36,8 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
     event_time: int | None = None
 
 
-class Count(NamedTuple):
-    """Something that happened once, to be counted after the commit; `labels` are bounded by configuration."""
-
-    metric: str
-    labels: tuple[str, ...]
+Count = tuple[str, ...]
+"""Something that happened once, to be counted after the commit: a metric's name, then label values bounded by configuration."""
 
 
 class Effects:
@@ -61,9 +58,9 @@ class Effects:
         self.snapshots: dict[bytes, Publish] = {}
         self.counts: list[Count] = []
 
-    def count(self, metric: str, *labels: str) -> None:
-        """Count one `metric` with these label values."""
-        self.counts.append(Count(metric, labels))
+    def count(self, *count: str) -> None:
+        """Count once: a metric's name, then its label values."""
+        self.counts.append(count)
 
 
 class Rows(Protocol):

@@ -49,18 +49,20 @@ class Ingest:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._sources = program.sources
+        self._record_bytes = program.record_bytes
         self._dropped: dict[tuple[str, str], Effects] = {}
         self._accepted_kinds = frozenset().union(*(KINDS_OF_SUBJECT[version.subject] for version in program.funnels))
 
     def __call__(self, record: SourceRecord) -> Effects:
         """The effects of one record of a source topic."""
-        plan = self._program.sources[record.source]
+        plan, value = self._sources[record.source], record.value
         if not FIRST <= record.timestamp <= LAST:
             sentence = "Its Kafka time lies outside the years 1 to 9999: the producer writes another unit than milliseconds."
             return _set_aside(record, Undecodable("kafka_time", sentence))
-        if record.value is not None and len(record.value) > self._program.record_bytes:
+        if value is not None and len(value) > self._record_bytes:
             effects = Effects()
-            oversized(effects, record, self._program.record_bytes)
+            oversized(effects, record, self._record_bytes)
             return effects
         try:
             decoded = plan.decoder.decode(record)

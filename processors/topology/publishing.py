@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from processors.stages.diff import Change, publication_id
+from processors.stages.diff import Change, Operation, publication_id
 from processors.stages.instant import LAPSED
 from processors.stages.rules import Version
 from processors.stages.timeline import FunnelState, Match, Move, Point
 from processors.topology.effects import Header, Headers, Publish
-from schemas.facts import Fact, Value
+from schemas.facts import Fact
 from schemas.instants import format_instant
 
 encode_json = msgspec.json.Encoder().encode
@@ -39,7 +39,7 @@ class Publisher:
     def transition(self, change: Change, move: Move, version: Version, entity: str, sequence: int, moment: "Moment") -> Publish:
         """The record of one operation on a transition."""
         identity, revision = publication_id(change.identity, version.subject), change.publication.revision
-        effective_at = format_instant(move.effective_at)
+        effective_at, cause = format_instant(move.effective_at), moment.fact_of(move.cause)
         body = {
             "transition_id": identity,
             "op": change.operation,
@@ -57,9 +57,9 @@ class Publisher:
             "flags": move.flags,
             "effective_at": effective_at,
             "recorded_at": moment.recorded_at,
-            "cause": _cause(move.rule, move.read, move.cause, moment),
-            "supersedes": _superseded(change, identity),
-            "provenance": moment.provenance_of(move.cause),
+            "cause": {"kind": "fact", "rule": move.rule, "read": move.read, "facts": [_evidence(cause)]},
+            "supersedes": _superseded(identity, change.operation, revision),
+            "provenance": moment.provenance_of(cause),
             "segments": {},
             "value": None,
         }
@@ -69,7 +69,7 @@ class Publisher:
     def conversion(self, change: Change, match: Match, version: Version, entity: str, moment: "Moment") -> Publish:
         """The record of one operation on a conversion."""
         identity, revision = publication_id(change.identity, version.subject), change.publication.revision
-        effective_at = format_instant(match.effective_at)
+        effective_at, cause = format_instant(match.effective_at), moment.fact_of(match.fact)
         body = {
             "conversion_id": identity,
             "op": change.operation,
@@ -85,9 +85,9 @@ class Publisher:
             "advanced": match.advanced,
             "effective_at": effective_at,
             "recorded_at": moment.recorded_at,
-            "cause": _cause(f"conversions.{match.name}", match.read, match.fact, moment),
-            "supersedes": _superseded(change, identity),
-            "provenance": moment.provenance_of(match.fact),
+            "cause": {"kind": "fact", "rule": f"conversions.{match.name}", "read": match.read, "facts": [_evidence(cause)]},
+            "supersedes": _superseded(identity, change.operation, revision),
+            "provenance": moment.provenance_of(cause),
             "segments": {},
             "value": None,
         }
@@ -156,20 +156,15 @@ class Moment(msgspec.Struct, frozen=True):
     """Whether the record at hand changed history rather than continued it."""
     fact_of: FactOf
 
-    def provenance_of(self, cause: bytes) -> str:
+    def provenance_of(self, cause: Fact) -> str:
         """Of a publication: its causing fact's (snapshot, backfill), else late or live."""
-        said = self.fact_of(cause).provenance
-        return said if said != "live" else "late" if self.late else "live"
+        return cause.provenance if cause.provenance != "live" else "late" if self.late else "live"
 
 
 def _point(point: Point | None) -> dict[str, Any] | None:
     if point is None:
         return None
     return {point.place: point.name, "entered_at": format_instant(point.entered_at), "entry": point.entry}
-
-
-def _cause(rule: str, read: dict[str, Value], fact: bytes, moment: Moment) -> dict[str, Any]:
-    return {"kind": "fact", "rule": rule, "read": read, "facts": [_evidence(moment.fact_of(fact))]}
 
 
 def _evidence(fact: Fact) -> dict[str, Any]:
@@ -184,6 +179,6 @@ def _evidence(fact: Fact) -> dict[str, Any]:
     }
 
 
-def _superseded(change: Change, identity: str) -> list[str]:
+def _superseded(identity: str, operation: Operation, revision: int) -> list[str]:
     """The ce_id that this operation takes the place of (rule 19)."""
-    return [] if change.operation == "announce" else [f"{identity}/{change.publication.revision - 1}"]
+    return [] if operation == "announce" else [f"{identity}/{revision - 1}"]

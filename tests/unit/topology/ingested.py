@@ -85,7 +85,7 @@ def fact(body: Any, **options: Any) -> Fact:
 
 
 def counted(effects: Effects) -> list[tuple[str, ...]]:
-    return [(count.metric, *count.labels) for count in effects.counts]
+    return list(effects.counts)
 
 
 def letter(effects: Effects) -> tuple[bytes | None, dict[str, str]]:
