@@ -91,8 +91,8 @@ class _Run:
 
     def _check_counts(self, effects: Effects) -> None:
         """Labels come from the configuration and fixed words, never from a record: all their sets are known at the start."""
-        for count in set(effects.counts):
-            assert count.labels in self._label_sets[count.metric], count
+        for metric, *labels in set(effects.counts):
+            assert tuple(labels) in self._label_sets[metric], (metric, labels)
 
 
 class _Ends(NamedTuple):
@@ -104,7 +104,7 @@ class _Ends(NamedTuple):
 
 def _check_accounting(record: SourceRecord, effects: Effects) -> None:
     """Invariant 7: a record ends as facts, as counted drops or as one dead letter, and never as nothing."""
-    counted = Counter(count.metric for count in effects.counts)
+    counted = Counter(metric for metric, *_ in effects.counts)
     ends = _Ends(*([one for one in effects.published if one.topic == topic] for topic in ("facts", "dead_letters")))
     assert (len(ends.facts), len(ends.letters)) == (counted["facts"], counted["dead_letters"])
     assert len(ends.facts) + len(ends.letters) == len(effects.published)
