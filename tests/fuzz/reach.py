@@ -5,7 +5,8 @@ corpus stays small enough to be replayed by every test run.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -18,7 +19,10 @@ _OURS = tuple(f"{ROOT / package}/" for package in ("processors", "schemas"))
 
 
 def reach(target: Target, data: bytes) -> set[Step]:
-    """The steps within our functions that an input takes; an input that breaks a promise reaches nothing."""
+    """The steps within our functions that an input takes; an input that breaks a promise reaches nothing.
+
+    What functions remember is forgotten first: else an input would reach less for what those before it had asked for.
+    """
     steps: set[Step] = set()
 
     def entered(frame: FrameType, event: str, argument: object) -> Any:
@@ -35,6 +39,8 @@ def reach(target: Target, data: bytes) -> set[Step]:
 
         return stepped
 
+    for forget in _memories():
+        forget()
     tracing = sys.gettrace()
     sys.settrace(entered)
     try:
@@ -44,6 +50,14 @@ def reach(target: Target, data: bytes) -> set[Step]:
     finally:
         sys.settrace(tracing)
     return steps
+
+
+@cache
+def _memories() -> list[Callable[[], None]]:
+    """How the caches of our functions are emptied."""
+    ours = [module for module in list(sys.modules.values()) if (getattr(module, "__file__", None) or "").startswith(_OURS)]
+    caches = (value for module in ours for value in vars(module).values() if hasattr(value, "cache_clear"))
+    return [cached.cache_clear for cached in caches]
 
 
 def keep(target: Target, found: Iterable[Path]) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fuzz.mutation import mutate
 from tests.fuzz.one import BROKEN, blindly
-from tests.fuzz.reach import keep
+from tests.fuzz.reach import keep, reach
 from tests.fuzz.targets import LARGEST_INPUT, TARGETS, Target
 
 INPUTS = [pytest.param(target, file, id=f"{target.name}-{file.name}") for target in TARGETS.values() for file in target.inputs()]
@@ -45,6 +45,13 @@ def test_of_what_is_found_only_what_reaches_something_new_is_kept(tmp_path: Path
     (planted.corpus / "known").write_bytes(b"{")
     assert keep(planted, [tmp_path / name for name in found]) == 1
     assert {file.name for file in planted.corpus.iterdir()} == {"known", "new"}
+
+
+def test_what_an_input_reaches_does_not_depend_on_those_before_it() -> None:
+    target = TARGETS["segment"]
+    data = b'{"type":"track","event":"Demo","userId":"4711","timestamp":"2026-01-01T00:00:01Z"}'
+    assert len(first := reach(target, data)) > 50
+    assert reach(target, data) == first
 
 
 def test_an_input_that_breaks_a_promise_is_left_as_a_file(tmp_path: Path) -> None:
