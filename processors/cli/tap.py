@@ -9,11 +9,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
+from threading import Event
 from typing import Annotated, NamedTuple
 
 import typer
@@ -64,6 +65,10 @@ class Filters(NamedTuple):
         )
 
 
+class _Told(Exception):
+    """A signal has told it to end."""
+
+
 def tap(
     config: Annotated[Path, typer.Option(help="The application's configuration.")],
     roles: Annotated[
@@ -91,7 +96,7 @@ def tap(
     settings = engine_settings(loaded, "tap")
     names = settings.topics._asdict()
     topics = {names[role]: str(role) for role in roles or (Role.TRANSITIONS, Role.CONVERSIONS)}
-    with _ending_quietly(), closing(Standalone(settings)) as log:
+    with _ending_quietly() as beat, closing(Standalone(settings, beat)) as log:
         records = _records(log, topics, from_beginning=from_beginning, last=last)
         seen = ((topics[topic], record, shown(topics[topic], record, mask)) for topic, record in records)
         _print((each for each in seen if filters.let(each[2])), format, limit)
@@ -149,13 +154,28 @@ def _print(seen: Iterable[tuple[str, Stored, Shown]], format: Format, limit: int
 
 
 @contextmanager
-def _ending_quietly() -> Iterator[None]:
-    """The ways in which watching ends are no failures: a signal, and a reader such as `head` that has seen enough."""
+def _ending_quietly() -> Iterator[Callable[[], None]]:
+    """The ways in which watching ends are no failures: a signal, and a reader such as `head` that has seen enough.
+
+    Yields what raises once a signal has come. A handler that raised by itself might do so within a callback of librdkafka, which
+    then hangs. A second signal ends the process at once.
+    """
     signals = signal.SIGINT, signal.SIGTERM  # a shell lets what it starts in the background ignore the first
-    before = [signal.signal(number, signal.default_int_handler) for number in signals]
+    told = Event()
+
+    def note(*_: object) -> None:
+        told.set()
+        for number in signals:
+            signal.signal(number, signal.SIG_DFL)
+
+    def beat() -> None:
+        if told.is_set():
+            raise _Told
+
+    before = [signal.signal(number, note) for number in signals]
     try:
-        yield
-    except KeyboardInterrupt:
+        yield beat
+    except _Told:
         pass
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes when it ends

@@ -7,7 +7,7 @@ stable offset hides committed records behind somebody's open transaction (ER-22)
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -36,14 +36,19 @@ class Standalone:
         errors: What the clients say outside of calls.
     """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, beat: Callable[[], None] = lambda: None) -> None:
         """Make the clients; nothing is connected yet.
+
+        Args:
+            settings: Those of the application.
+            beat: Called between looks for brokers and records; what it raises ends the reading.
 
         Raises:
             Stop: librdkafka does not take a setting.
         """
         clients = Clients(settings)
         self._settings = settings
+        self._beat = beat
         self.errors = BrokerErrors(settings.kafka, settings.application, clients.transactional_id)
         options = self.errors.options()
         self.admin: AdminClient = make_client(AdminClient, clients.admin() | options)
@@ -63,7 +68,7 @@ class Standalone:
         Raises:
             Stop: The brokers do not answer, or a topic is not there.
         """
-        there = first_contact(self.admin, self.errors, self._settings.connect_within).topics
+        there = first_contact(self.admin, self.errors, self._settings.connect_within, self._beat).topics
         wanted = list(topics)
         missing = [topic for topic in wanted if topic not in there]
         if missing:
@@ -167,6 +172,7 @@ class Standalone:
 
     def _consume(self) -> list[Message]:
         """Records and ends of partitions; errors in the place of records end here (ER-13)."""
+        self._beat()
         try:
             messages = self._consumer.consume(_CHUNK, _WAIT)
         except KafkaException as raised:  # a fatal error
