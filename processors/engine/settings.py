@@ -141,7 +141,11 @@ class Clients:
 
     def consumer(self) -> dict[str, Any]:
         """The group member that reads sources and facts."""
-        group = {"group.id": self._settings.application, "max.poll.interval.ms": KAFKA_DEFAULTS["max.poll.interval.ms"]}
+        group = {
+            "group.id": self._settings.application,
+            "max.poll.interval.ms": KAFKA_DEFAULTS["max.poll.interval.ms"],
+            "queued.max.messages.kbytes": "16384",  # fetched ahead: a transaction's worth or two, not librdkafka's 64 MiB
+        }
         if self.consumer_protocol:
             group["group.remote.assignor"] = "range"
         else:

@@ -176,7 +176,10 @@ def _options() -> Options:
     table.set_block_cache(Cache(_CACHE))
     table.set_bloom_filter(10, False)
     table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     options = Options(raw_mode=True)
+    options.set_memtable_whole_key_filtering(True)  # most keys that are looked for are those of new facts
+    options.set_memtable_prefix_bloom_ratio(0.1)
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)
     options.set_write_buffer_size(_MEMTABLE)

@@ -8,7 +8,8 @@ import pytest
 from processors.engine.stop import BUG, ENVIRONMENT, INPUT, Stop
 from processors.simulation.replay import LOOKED_AHEAD
 from processors.sources.segment import SegmentDecoder
-from processors.topology.topology import Topology
+from processors.topology.advance import Advance
+from processors.topology.ingest import Ingest
 from tests.unit.cli.called import World, call, demo, stopped
 
 FIRST, SECOND = "2026-01-05T10:00:00Z", "2026-01-06T10:00:00Z"
@@ -76,7 +77,7 @@ def test_a_line_that_is_no_envelope_is_named(world: World, line: bytes) -> None:
     assert (code, "web.ndjson:2: the line is no envelope" in sentence) == (INPUT, True)
 
 
-@pytest.mark.parametrize(("owner", "half"), [(SegmentDecoder, "decode"), (Topology, "ingest"), (Topology, "advance")])
+@pytest.mark.parametrize(("owner", "half"), [(SegmentDecoder, "decode"), (Ingest, "__call__"), (Advance, "__call__")])
 def test_an_error_of_the_core_is_our_bug_and_names_the_line(
     world: World, monkeypatch: pytest.MonkeyPatch, owner: type, half: str
 ) -> None:
