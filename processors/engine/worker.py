@@ -150,7 +150,7 @@ class Worker:
             loop.run(assignment, (assignment.touch, Purge(parts).step))
             assignment.touch(now=True)
         except Damaged as why:
-            failure = parts.storehouse.discard(why)
+            failure = parts.storehouse.give_up(why)
         except Stop as stop:
             failure = stop
         except KafkaException as raised:
