@@ -54,7 +54,7 @@ format: $(DEV) ## Mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV) ## Throughput of a worker beside a bare loop on the same broker
+bench: $(DEV) ## Race the other engines and measure the cost of leads; ARGS=--help lists the parts
 	$(BIN)/python -m bench $(ARGS)
 
 schemas: $(DEV) ## Write schemas/published/ anew from the models
@@ -67,7 +67,7 @@ constraints: $(DEV) ## Resolve all dependencies afresh, for every supported Pyth
 	mv .venv/constraints.txt constraints.txt
 
 clean: ## Remove .venv, caches and build products
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache tests/broker/target
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache tests/broker/target bench/work
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A folder .venv from an interrupted run is made anew; `python -m venv` creates the interpreter before pip is in place.

@@ -1,73 +1,140 @@
-"""`make bench`: the worker on the engines' common job beside the bare loop, on one broker, in interleaved rounds.
+"""`make bench`: the race against the other engines, and what funnelstream costs alone. `make bench ARGS=--help` lists the parts.
 
-The job, its driver and the bare loop lie in ../shared/bench; without that folder there is nothing to compare with,
-and the command says so. Rows of RESULT lines go to bench/work/results.txt, medians and ratios within a round to
-standard output.
+Without a part it does one round of everything. Figures go to standard output and bench/work, with `--write` also into
+docs/benchmarks.md. Linux only, because CPU and memory are read from /proc; nothing else should run on the machine.
 """
 
 import argparse
-import os
-import subprocess
+import signal
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.broker.discovery import start_broker
+from bench import inprocess, leads, page, race, scaling
+from bench.engines import ENGINES, LONG
+from bench.job import WORK
+from bench.race import Run
+from bench.results import Result
+from bench.trial import Wrong
+from tests.broker.discovery import Broker, NoBroker, start_broker
 
-HERE = Path(__file__).resolve().parent
-KIT = HERE.parent.parent / "shared" / "bench"
-WORK = HERE / "work"
+MODES = ("throughput", "latency", "crash")
+EVENTS = 300_000
+LEADS = (10_000, 100_000, 1_000_000)
+
+
+class Part(NamedTuple):
+    """A part of the benchmark.
+
+    Attributes:
+        name: Of its place on the page.
+        seconds: About how long it takes.
+        figures: Measures: what there is to show, and whether every result of ours was right.
+    """
+
+    name: str
+    seconds: float
+    figures: Callable[[Broker], tuple[str, bool]]
 
 
 def main() -> None:
-    """Run the rounds."""
-    options = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    options.add_argument("--events", type=int, default=300_000)
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--latency", action="store_true", help="measure latency at 500 events/s as well")
-    given = options.parse_args()
-    if not KIT.is_dir():
-        sys.exit("the common job lies in ../shared/bench, which is not beside this checkout: there is nothing to compare with")
-    raw = _environment()
-    results = WORK / "results.txt"
-    results.unlink(missing_ok=True)
-    broker = start_broker()
+    """Run what was asked for.
+
+    Raises:
+        SystemExit: With 1 when a result of ours was not right, or an engine could not be prepared.
+    """
+    given = _arguments()
+    WORK.mkdir(exist_ok=True)
+    if given.part == "profile":
+        inprocess.measure(given.events, given.chunk, given.cprofile)
+        return
+    parts = _parts(given)
+    print(f"about {sum(part.seconds for part in parts) / 60:.0f} minutes", file=sys.stderr, flush=True)
+    broker, wrong = start_broker(), []
     try:
-        for number in range(1, given.rounds + 1):
-            for engine in ("raw-pydantic", "funnelstream"):
-                _drive(raw, broker.bootstrap, results, number, engine, ["throughput", engine, str(given.events)])
-                if given.latency:
-                    _drive(raw, broker.bootstrap, results, number, engine, ["latency", engine])
+        for part in parts:
+            figures, right = part.figures(broker)
+            page.report(part.name, figures, write=given.write and right)
+            if not right:
+                wrong.append(part.name)
     finally:
         broker.stop()
-    subprocess.run([raw, KIT / "table.py", results, "raw-pydantic"], check=True)
+    if wrong:
+        sys.exit(f"A result of ours was not right, so its figures mean nothing: {', '.join(wrong)}; see above.")
 
 
-def _environment() -> Path:
-    """The bare loop's own environment: its pins are its own."""
-    python = WORK / "venvs" / "raw" / "bin" / "python"
-    if not python.exists():
-        print("preparing the bare loop's environment", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "-r", KIT / "engines" / "raw" / "requirements.txt"], check=True)
-    return python
+def _parts(given: argparse.Namespace) -> list[Part]:
+    every = given.part == "all"
+    parts = []
+    if every or given.part == "race":
+        parts.append(_driven("race", given.rounds, race.runs_of(given.modes, given.engines, given.events), race.report))
+    if every or given.part == "workers":
+        parts.append(_driven("workers", given.rounds, scaling.runs(given.events * LONG), scaling.report))
+    if every or given.part == "leads":
+        seconds = leads.seconds(given.leads, given.events)
+        parts.append(Part("leads", seconds, lambda broker: (leads.report(broker, given.leads, given.events), True)))
+    return parts
 
 
-def _drive(raw: Path, bootstrap: str, results: Path, number: int, engine: str, mode: list[str]) -> None:
-    events = int(mode[2]) if mode[0] == "throughput" else 500 * 25 + 100
-    environment = {**os.environ, "BOOTSTRAP": bootstrap, "WORK": str(WORK), "ROUND": str(number), "BENCH_EVENTS": str(events)}
-    if engine == "raw-pydantic":
-        driver, ours, worker = raw, ["--set", "VALIDATE=1"], [str(raw), str(KIT / "engines" / "raw" / "worker.py")]
-    else:
-        driver = Path(sys.executable)  # its oracle is our fold
-        environment["PYTHONPATH"] = str(HERE.parent)
-        ours = ["--adapter", str(HERE / "adapter.py"), "--oracle", str(HERE / "oracle.py")]
-        worker = [sys.executable, "-m", "bench.worker"]
-    command = [driver, KIT / "drive.py", *mode, *ours, "--", *worker]
-    with results.open("a") as kept:
-        done = subprocess.run(list(map(str, command)), env=environment, stdout=subprocess.PIPE, text=True, check=False)
-        kept.write(done.stdout)
-    print(done.stdout, end="", flush=True)
+def _driven(name: str, rounds: int, runs: Sequence[Run], report: Callable[[Sequence[Result]], str]) -> Part:
+    """A part that the kit's driver measures."""
+
+    def figures(broker: Broker) -> tuple[str, bool]:
+        results = race.race(broker, rounds, runs)
+        return report(results), race.ours_right(results)
+
+    return Part(name, rounds * sum(run.seconds for run in runs), figures)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "part",
+        nargs="?",
+        default="all",
+        choices=("all", "race", "workers", "leads", "profile"),
+        metavar="PART",
+        help=(
+            "race: all engines on one job and broker, in interleaved rounds\n"
+            "workers: CPU per event with one worker and with two\n"
+            "leads: memory, cost and restart with up to a million leads\n"
+            "all: these three, the default\n"
+            "profile: ingest and advance in process, without Kafka"
+        ),
+    )
+    option = parser.add_argument
+    option("--write", action="store_true", help="put the figures into docs/benchmarks.md as well")
+    option("--rounds", type=int, default=1, help="of race and workers; default 1")
+    option(
+        "--events",
+        type=int,
+        default=EVENTS,
+        help=f"default {EVENTS}; engines named NAME-long and workers take {LONG} times as many",
+    )
+    option("--modes", nargs="+", choices=MODES, default=MODES, help="of race; default all: throughput latency crash")
+    option(
+        "--engines",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help=f"of race, instead of the usual ones: {', '.join(ENGINES)}, or NAME-long",
+    )
+    option("--leads", nargs="+", type=int, default=LEADS, metavar="N", help=f"of leads; default {' '.join(map(str, LEADS))}")
+    option("--chunk", type=int, default=2_000, help="of profile: records taken from a partition in turn; default 2000")
+    option("--cprofile", type=Path, metavar="FILE", help="of profile: run under cProfile, its figures in FILE")
+    given = parser.parse_args()
+    unknown = [name for name in given.engines if name.removesuffix("-long") not in ENGINES]
+    if unknown:
+        parser.error(f"no engine is named {', '.join(unknown)}: there are {', '.join(ENGINES)}, each also as NAME-long")
+    return given
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        main()
+    except (NoBroker, Wrong) as sentence:
+        sys.exit(str(sentence))
+    except KeyboardInterrupt:
+        sys.exit(130)

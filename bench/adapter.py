@@ -25,8 +25,8 @@ def transition(value: bytes) -> tuple[str, int, int, int]:
 
 
 def counts(value: bytes) -> bool:
-    """Corrections are no progress."""
-    return bool(json.loads(value)["op"] == "announce")
+    """Corrections are no progress. Asked for every record while a worker runs on the same cores, so it does not parse."""
+    return b'"op":"announce"' in value
 
 
 def _user(body: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The worker of the common job: `funnelstream run`, configured from the driver's environment.
 
 The driver makes topics for engines that bring none; ours need a facts topic with log-append time, so it makes its own
-and only publishes to the driver's conversions and transitions.
+and only publishes to the driver's conversions and transitions. With `WORKERS=n` it makes way for n of them (`several.py`).
 """
 
 import os
@@ -30,13 +30,15 @@ log: {{level: warning}}
 
 
 def main() -> None:
-    """Become `funnelstream run`."""
+    """Become `funnelstream run`, or several."""
     folder = Path(os.environ["STATE_DIR"])
     config = folder / "funnelstream.yml"
     if not config.exists():
         config.write_text(CONFIGURATION.format(**os.environ, funnel=Path(__file__).with_name("funnel.yml")))
         sys.argv = ["funnelstream", "topics", "create", "--config", str(config)]
         command.run_command()  # the driver's own two topics differ in retention, which it says; what is missing, `run` will say
+    if "WORKERS" in os.environ:
+        os.execv(sys.executable, [sys.executable, "-m", "bench.several", str(config), os.environ["WORKERS"]])
     sys.argv = ["funnelstream", "run", "--config", str(config), "--instance", "bench"]
     command.main()
 

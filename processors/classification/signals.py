@@ -38,20 +38,13 @@ def conversions_in(condition: Condition | None) -> tuple[str, ...]:
     return tuple(name for leaf in conditions_in(condition) if isinstance(leaf, Happened) for name in leaf.conversions)
 
 
-class _EventSignal(NamedTuple):
-    names: frozenset[str]
-    where: Predicate
-    condition: Predicate
-
-    def fires(self, fact: Fact, values: Values, memory: Memory) -> bool:
-        return fact.name in self.names and self.where(fact.values, memory) and self.condition(values, memory)
-
-
-def compile_signal(signal: Signal, orderings: Orderings, type_of: TypeOf) -> Fires:
-    """Whether an event fires a signal, given the state at its instant."""
+def compile_signal(signal: Signal, orderings: Orderings, type_of: TypeOf) -> Fires | None:
+    """Whether an event of one of the signal's names fires it, given the state at its instant; None: every one does."""
     where = compile_condition(signal.where, orderings, lambda _: None)
     condition = compile_condition(signal.condition, orderings, type_of)
-    return _EventSignal(frozenset(signal.events), where, condition).fires
+    if where is always and condition is always:
+        return None
+    return lambda fact, values, memory: where(fact.values, memory) and condition(values, memory)
 
 
 class _Conversion(NamedTuple):
@@ -59,6 +52,7 @@ class _Conversion(NamedTuple):
     exclusive: str | None
     once: bool
     signals: Sequence[Fires]
+    """Any of these must fire; none where every event of the name is one."""
 
 
 class Classifier:
@@ -67,16 +61,15 @@ class Classifier:
     def __init__(self, conversions: Sequence[Conversion], orderings: Orderings, type_of: TypeOf) -> None:
         self._by_event: dict[str, list[_Conversion]] = {}
         for conversion in conversions:
-            by_name: dict[str, list[Fires]] = {}
-            for signal in conversion.when:
-                for event in signal.events:
-                    by_name.setdefault(event, []).append(compile_signal(signal, orderings, type_of))
             once = conversion.count.method == "once_per_lead"
-            for event, signals in by_name.items():
-                entry = _Conversion(conversion.name, conversion.exclusive, once, signals)
+            compiled = [(signal, compile_signal(signal, orderings, type_of)) for signal in conversion.when if signal.events]
+            for event in dict.fromkeys(event for signal, _ in compiled for event in signal.events):
+                signals = [fires for signal, fires in compiled if event in signal.events]
+                conditional = [] if None in signals else [fires for fires in signals if fires is not None]
+                entry = _Conversion(conversion.name, conversion.exclusive, once, conditional)
                 self._by_event.setdefault(event, []).append(entry)
 
-    def __call__(self, fact: Fact, values: Values, memory: Memory) -> list[tuple[str, bool]]:
+    def __call__(self, fact: Fact, values: Values, memory: Memory) -> Sequence[tuple[str, bool]]:
         """The conversions that this event is, in file order, each with whether it counts.
 
         Of an exclusive group only the first match in file order is one (rule 2). The memory keeps the instant of the last counted
@@ -84,15 +77,15 @@ class Classifier:
         """
         found: list[tuple[str, bool]] = []
         taken: set[str] = set()
-        for conversion in self._by_event.get(fact.name, ()):
-            if conversion.exclusive in taken or not any(fires(fact, values, memory) for fires in conversion.signals):
+        for name, exclusive, once, signals in self._by_event.get(fact.name, ()):
+            if exclusive in taken or not (not signals or any(fires(fact, values, memory) for fires in signals)):
                 continue
-            if conversion.exclusive is not None:
-                taken.add(conversion.exclusive)
-            counted = not (conversion.once and conversion.name in memory)
+            if exclusive is not None:
+                taken.add(exclusive)
+            counted = not (once and name in memory)
             if counted:
-                memory[conversion.name] = fact.occurred_at
-            found.append((conversion.name, counted))
+                memory[name] = fact.occurred_at
+            found.append((name, counted))
         return found
 
 

@@ -5,20 +5,19 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from processors.configuration.application import load_application
+from processors.configuration.application import WrittenApplication, load_application
 from processors.configuration.definitions import load_definitions
 from processors.configuration.problems import Problem, Unreadable, errors
 from processors.configuration.unbuilt import unbuilt
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.topology.program import Program
-from schemas.application import Application
 from schemas.definitions import Funnel
 
 
 class Loaded(NamedTuple):
     """What a command works with."""
 
-    application: Application
+    application: WrittenApplication
     funnels: tuple[Funnel, ...]
     program: Program
 

@@ -11,12 +11,17 @@ from typing import Annotated
 
 import typer
 
+from processors.cli.check import check
+from processors.cli.config import config
 from processors.cli.demo import demo
+from processors.cli.dlq import dlq
 from processors.cli.lint import lint
 from processors.cli.replay import replay
 from processors.cli.report import report
+from processors.cli.reset import reset
 from processors.cli.run import run
 from processors.cli.schema import schema
+from processors.cli.tap import tap
 from processors.cli.topics import topics
 from processors.engine.stop import BUG, Stop
 
@@ -50,10 +55,15 @@ def _options(
 app.command()(run)
 app.command()(replay)
 app.command()(report)
+app.command()(check)
 app.command()(demo)
 app.command()(lint)
 app.command()(schema)
+app.command()(tap)
+app.add_typer(dlq, name="dlq")
+app.add_typer(config, name="config")
 app.add_typer(topics, name="topics")
+app.add_typer(reset, name="reset")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from processors.cli.loading import Loaded, load
 from processors.engine.process import run_process
+from processors.engine.redelivery import REPLAY_INSTANCE
 from processors.engine.settings import EngineSettings, Limits
 from processors.engine.worker import Worker
 from processors.stages.diff import Operation
@@ -31,6 +32,8 @@ def run(
     ] = None,
 ) -> None:
     """Read the sources, advance the leads, publish what changed; until SIGTERM."""
+    if instance == REPLAY_INSTANCE:
+        raise typer.BadParameter(f"{instance} is the name of dead letters' replays: name another one", param_hint="--instance")
     loaded = load(config)
     log_to_stderr(loaded.application.log.level)
     worker = Worker(engine_settings(loaded, instance or socket.gethostname()), Topology(loaded.program))

@@ -1,17 +1,23 @@
 """Tables: what a command prints as CSV, and a counted funnel as lines and as what a terminal shows."""
 
 import csv
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from processors.metrics.census import Census
 
 Format = Literal["table", "json", "csv"]
 """How a command prints its data."""
+
+_PIPE_WIDTH = 400
+"""Characters of a line where no terminal says how many it has."""
 
 BAR = 16
 """Characters of the longest bar."""
@@ -36,6 +42,27 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(columns)
     writer.writerows(["" if value is None else value for value in row] for row in rows)
+
+
+def print_rows(format: Format, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows of texts and numbers under their columns, in the format that was asked for."""
+    if format == "json":
+        print(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=2))
+    elif format == "csv":
+        print_csv(columns, rows)
+    else:
+        table = Table(box=SIMPLE_HEAD)
+        for number, column in enumerate(columns):
+            right = any(isinstance(row[number], int) for row in rows)
+            table.add_column(column.replace("_", " "), justify="right" if right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(harmless(str(value))) for value in row))
+        Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+
+
+def harmless(text: str) -> str:
+    """A text from somebody's record, fit for a terminal: what would steer it is written as an escape."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def rows_of(census: Census) -> list[Row]:

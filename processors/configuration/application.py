@@ -13,7 +13,7 @@ from processors.configuration.wiring import check_wiring
 from processors.configuration.yaml_source import Document, read_document
 from schemas.application import Application, OwnTopics, Topics
 from schemas.kafka_settings import check_kafka
-from schemas.mistakes import Mistake
+from schemas.mistakes import Mistake, Path
 
 _SECRETS = (("identity", "hash_key"), ("insights", "token"))
 
@@ -22,11 +22,17 @@ class WrittenApplication(Application):
     """An application that was read from a file, and knows where everything is written in it."""
 
     _document: Document = PrivateAttr()
+    _references: Mapping[Path, str] = PrivateAttr()
 
     @property
     def document(self) -> Document:
         """The file it was read from."""
         return self._document
+
+    @property
+    def references(self) -> Mapping[Path, str]:
+        """What was written where references were replaced, by place."""
+        return self._references
 
 
 def load_application(path: File | str, environment: Mapping[str, str]) -> tuple[WrittenApplication | None, list[Problem]]:
@@ -51,6 +57,7 @@ def load_application(path: File | str, environment: Mapping[str, str]) -> tuple[
         return None, [*document.problems, document.problem(Mistake((), sentence))]
     references = Interpolation(environment, file.parent)
     written = references.resolve(document.data)
+    written_references = references.written
     for section, key in _SECRETS:
         if isinstance(given := written.get(section), dict):
             references.conceal((section, key), given.get(key))
@@ -63,6 +70,7 @@ def load_application(path: File | str, environment: Mapping[str, str]) -> tuple[
         return None, in_order(problems)
     application = _anchored(application, file.parent)
     application._document = document
+    application._references = written_references
     return application, []
 
 

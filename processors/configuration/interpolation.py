@@ -46,6 +46,11 @@ class Interpolation:
         self._replaced[path] = (value, resolved)
         return resolved
 
+    @property
+    def written(self) -> dict[Path, str]:
+        """What was written in the places where references were replaced so far."""
+        return {path: written for path, (written, _) in self._replaced.items()}
+
     def conceal(self, path: Path, value: object) -> None:
         """Take a value for a secret too, wherever it came from."""
         if isinstance(value, str | int | float):

@@ -1,7 +1,8 @@
 """How far behind the worker is, from librdkafka's statistics (operations, C2).
 
 `consumer_lag` cannot be used: it stays -1, because the offsets are committed by the producer. So the lag is the last stable
-offset less the position in the log, which passes transaction markers, corrected by what has been read and is not committed.
+offset less the position in the log, which passes transaction markers, corrected by what has been read, but waits or is not
+committed.
 """
 
 import time
@@ -56,4 +57,4 @@ def _behind(partition: dict[str, Any], lane: Lane) -> int | None:
     position: int = partition["app_offset"] if partition["app_offset"] >= 0 else partition["next_offset"]
     if lane.committed is not None:
         position = max(position, lane.committed)
-    return None if end < 0 or position < 0 else max(end - position, 0) + lane.taken
+    return None if end < 0 or position < 0 else max(end - position, 0) + lane.taken + lane.waiting.records

@@ -3,6 +3,11 @@
 The loop looks a record's lane up by topic and partition; a record without one is not ours any more (ER-21).
 """
 
+from collections.abc import Sequence
+
+from confluent_kafka import Message
+
+from processors.engine.waiting import Waiting
 from processors.state.overlay import Overlay
 
 Place = tuple[str, int]
@@ -22,9 +27,10 @@ class Lane:
         taken: Records taken in the open transaction.
         committed: Offset committed by this worker; None before its first commit here.
         stamp: Kafka time in milliseconds of the last record taken.
+        waiting: Records of a source partition that came and were not taken yet.
     """
 
-    __slots__ = ("committed", "next", "overlay", "partition", "source", "stamp", "start", "taken", "topic")
+    __slots__ = ("committed", "next", "overlay", "partition", "source", "stamp", "start", "taken", "topic", "waiting")
 
     def __init__(self, topic: str, partition: int, source: str) -> None:
         self.topic = topic
@@ -36,6 +42,7 @@ class Lane:
         self.taken = 0
         self.committed: int | None = None
         self.stamp = 0
+        self.waiting = Waiting()
 
     @property
     def place(self) -> Place:
@@ -46,7 +53,13 @@ class Lane:
         """The open transaction has ended: keep its progress, or forget it together with what was written."""
         if committed:
             self.committed = self.next
+        elif self.start is not None:  # it is read again from there, and what waits comes again after it
+            self.waiting.release()
         self.start = None
         self.taken = 0
         if self.overlay is not None:
             self.overlay.clear()
+
+
+Run = tuple[Lane | None, Sequence[Message]]
+"""Records of one lane that follow each other; errors in the place of records have none."""

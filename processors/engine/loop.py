@@ -4,7 +4,7 @@ One turn (`Loop._turn`):
 
 1. Restore a slice, if partitions came (ER-24).
 2. Wait for a first record. The group's callbacks run in here and end the open transaction before partitions go (ER-19, ER-20).
-3. Take what else is there, until nothing is waiting or the transaction is full (ER-10).
+3. Take what else is there, until nothing is left or the transaction is full (ER-10); partitions far behind go side by side.
 4. Publish what collapses per transaction: snapshots, rows to the changelog, the mark of each facts partition (ER-25).
 5. Commit, with the offsets of the partitions owned now and the group's fresh metadata (ER-7).
 6. Only then: rows and changelog positions into the store, in one write batch (ER-9); then what was counted.
@@ -20,6 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from processors.engine.assignment import Assignment
 from processors.engine.lanes import Lane
+from processors.engine.merge import Merge
 from processors.engine.parts import Parts
 from processors.engine.processing import Processing
 from processors.engine.stop import AGAIN, BUG, ENVIRONMENT, Stop
@@ -70,6 +71,7 @@ class Loop:
         self._health = parts.health
         self._errors = parts.errors
         self._stopping = parts.stopping
+        self._merge = Merge(parts.lanes, parts.settings.limits.batch_records // 2, parts.settings.limits.batch_bytes)
         self._rewinding: list[tuple[Lane, int]] = []
         self._aborts = 0
         self._began = 0.0
@@ -112,10 +114,11 @@ class Loop:
         if restoring:
             self._assignment.restore()
         try:
-            first = self._consumer.poll(0 if restoring else _IDLE)
+            waiting = self._merge.holds > 0
+            first = self._consumer.poll(0 if restoring or waiting else _IDLE)
             records = self._received([] if first is None else [first])  # a message is falsy when its value is empty (ER-30)
             self._transaction.serve()
-            if records:
+            if records or waiting:
                 self._fill(records)
                 self._commit()
         except MustAbort as why:
@@ -126,13 +129,14 @@ class Loop:
         processing, limits, consume = self._processing, self._limits, self._consumer.consume
         self._began = time.monotonic()
         while records:
-            processing.take(records)
+            processing.take(self._merge.arrange(records))
             now = time.monotonic()
-            room = limits.batch_records - processing.records
+            room = limits.batch_records - processing.records - self._merge.holds
             if room <= 0 or processing.size >= limits.batch_bytes or now - self._began >= limits.batch_time:
                 return
             gap = _GAP if processing.records >= _BACKLOG else self._committed_at + _GAP - now
             records = self._received(consume(min(room, _CHUNK), max(gap, 0.0)))
+        processing.take(self._merge.rest())
 
     def _received(self, records: list[Message]) -> list[Message]:
         """What may be taken of what consume() returned, if partitions came, went or are to be read again (ER-21)."""

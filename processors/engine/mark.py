@@ -13,7 +13,8 @@ from processors.state.rows import RESERVED
 KEY = RESERVED + b"mark"
 
 _BEGIN_AGAIN = (
-    "give the application a new name and its topics another prefix: it starts empty and reads its sources from their beginning"
+    "begin again, with the sources from their beginning: stop all workers and run `funnelstream reset empty --config FILE`, or "
+    "give the application a new name and its topics another prefix"
 )
 
 
@@ -67,7 +68,8 @@ def check(row: bytes | None, committed: int | None, expected: Mark, place: str) 
             ENVIRONMENT,
             f"{place}: its changelog was written when facts were read up to offset {found.facts}, but the group's commit says "
             f"{says}: offsets were reset or expired, and reading on from there would count facts twice or lose them (ER-25). "
-            f"Reset the group to offset {found.facts} here, or {_BEGIN_AGAIN}.",
+            "Stop all workers and run `funnelstream reset to-changelog --config FILE`: it sets the group's offsets to what the "
+            "changelog says.",
         )
     if found.definitions != expected.definitions:
         raise Stop(

@@ -30,7 +30,7 @@ COUNTED = {
     "dead_letters": Counted("dead_letters", ("source", "reason"), "Records set aside because they could not be used."),
     "duplicates": Counted("duplicates", ("source",), "Facts that were there already."),
     "too_late": Counted("too_late_facts", ("funnel",), "Facts that came after the lateness a funnel allows."),
-    "refolds": Counted("refolds", ("funnel",), "Histories folded again because of a late fact."),
+    "refolds": Counted("refolds", ("funnel",), "Late facts, because of which a stretch of history was folded again."),
     "conversions": Counted(
         "conversions",
         ("funnel", "conversion", "kind", "op"),

@@ -13,15 +13,16 @@ from confluent_kafka import KafkaError, Message
 
 from processors.engine import mark
 from processors.engine.driven import Topology
-from processors.engine.lanes import Lane
+from processors.engine.lanes import Lane, Run
 from processors.engine.parts import Parts
 from processors.engine.stop import AGAIN, BUG, ENVIRONMENT, Stop
 from processors.engine.topic_watch import gone
 from processors.engine.transaction import TooLarge
 from processors.engine.triage import MustAbort, Verdict, triage
 from processors.sources.statement import SourceRecord
+from processors.state.overlay import Overlay
 from processors.state.rows import RESERVED, Damaged
-from processors.topology.effects import Count, Effects, FactsRecord, Publish
+from processors.topology.effects import Count, FactsRecord, Publish
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,6 @@ class Processing:
         self._errors = parts.errors
         self._transaction = parts.transaction
         self._produce = parts.transaction.produce
-        self._lanes = parts.lanes
         self._names: dict[str, str] = topics._asdict()
         self._changelog = topics.changelog
         self._facts: list[Publish] = []
@@ -62,30 +62,36 @@ class Processing:
         self.size = 0
         self.positions: dict[int, int] = {}
 
-    def take(self, messages: Sequence[Message]) -> None:
-        """Take records of partitions that flow; the first one opens the transaction, so none is ever empty (ER-10).
+    def take(self, runs: Sequence[Run]) -> None:
+        """Take records; the first one opens the transaction, so none is ever empty (ER-10).
+
+        Args:
+            runs: Records of one partition that flows, in its order, or errors of none.
 
         Raises:
             MustAbort: The transaction cannot be filled any more.
             Stop: The topology has a bug, or a record can never be published.
         """
-        lanes, perform = self._lanes, self._perform
         try:
-            for message in messages:
-                if (error := message.error()) is not None:
-                    self._meet(error, message.topic() or "")
-                    continue
-                lane = lanes.get((message.topic(), message.partition()))  # type: ignore[arg-type]  # a record has a place
+            for lane, records in runs:
                 if lane is None:
+                    for record in records:
+                        self._meet(record)
                     continue
-                if lane.start is None:
-                    self._touch(lane, message)
-                perform(lane, self._effects(lane, message))
-                lane.next = message.offset() + 1  # type: ignore[operator]  # a record has an offset
-                lane.taken += 1
-                self.records += 1
+                self._touch(lane, records[0])
+                if lane.overlay is None:
+                    self._take_from_source(lane, records)
+                else:
+                    self._take_facts(lane, records, lane.overlay)
+                last = records[-1]
+                lane.next = last.offset() + 1  # type: ignore[operator]  # a record has an offset
+                lane.stamp = last.timestamp()[1]
+                lane.taken += len(records)
+                self.records += len(records)
         except MustAbort:
-            self._touch_all(messages)
+            for lane, records in runs:  # those that were handed out and not taken must be read again as well
+                if lane is not None:
+                    self._touch(lane, records[0])
             raise
 
     def complete(self) -> None:
@@ -109,8 +115,11 @@ class Processing:
         self.size = 0
         self.positions = {}
 
-    def _touch(self, lane: Lane, message: Message) -> None:
-        offset: int = message.offset()  # type: ignore[assignment]  # a record has an offset
+    def _touch(self, lane: Lane, first: Message) -> None:
+        """The open transaction takes from this partition, from its first record there on."""
+        if lane.start is not None:
+            return
+        offset: int = first.offset()  # type: ignore[assignment]  # a record has an offset
         if lane.overlay is not None and lane.committed is not None and offset < lane.committed:
             raise _read_before(lane, offset)
         if not self._transaction.is_open:
@@ -118,59 +127,57 @@ class Processing:
         lane.start = lane.next = offset
         self.touched.append(lane)
 
-    def _touch_all(self, messages: Sequence[Message]) -> None:
-        """Before an abort: the records that were handed out and not taken must be read again as well."""
-        for message in messages:
-            lane = self._lanes.get((message.topic(), message.partition()))  # type: ignore[arg-type]
-            if lane is not None and lane.start is None and message.error() is None:
-                self._touch(lane, message)
+    def _take_from_source(self, lane: Lane, records: Sequence[Message]) -> None:
+        ingest, source, topic, partition = self._ingest, lane.source, lane.topic, lane.partition
+        counts, size = self.counts, 0
+        for record in records:
+            value = record.value()  # None is a tombstone; never test a message for truth (ER-30)
+            size += len(record)
+            at, headers = record.timestamp()[1] * 1000, record.headers() or ()
+            try:
+                effects = ingest(SourceRecord(source, topic, partition, record.offset(), at, record.key(), value, headers))  # type: ignore[arg-type]
+            except Exception as bug:
+                raise _bug(bug, lane, record) from bug
+            for published in effects.published:
+                if published.event_time is None:
+                    self._publish(published)
+                else:
+                    self._facts.append(published)
+            if effects.rows:
+                raise Stop(BUG, f"ingest returned rows for a record of {topic}: only advance has state")
+            for count in effects.counts:
+                counts[count] += 1
+        self.size += size
 
-    def _effects(self, lane: Lane, message: Message) -> Effects:
-        """What the topology says; an exception out of it is a bug, whatever it is, unless the store is broken."""
-        value = message.value()  # None is a tombstone; never test a message for truth (ER-30)
-        partition, offset, stamp = message.partition(), message.offset(), message.timestamp()[1]
-        lane.stamp = stamp
-        self.size += len(value) if value is not None else 0
-        try:
-            if lane.overlay is not None:
-                return self._advance(FactsRecord(value, partition, offset, stamp * 1000), lane.overlay)  # type: ignore[arg-type]
-            key, headers = message.key(), message.headers() or ()
-            return self._ingest(SourceRecord(lane.source, lane.topic, partition, offset, stamp * 1000, key, value, headers))  # type: ignore[arg-type]
-        except Damaged:
-            raise
-        except Exception as bug:
-            log.debug("the exception in full", exc_info=bug)
-            place = f"{lane.topic} partition {partition} offset {offset}"
-            raise Stop(
-                BUG, f"a bug in funnelstream: {type(bug).__name__}: {bug}; at {place}. Nothing was committed for this record."
-            ) from bug
-
-    def _perform(self, lane: Lane, effects: Effects) -> None:
-        for record in effects.published:
-            if record.event_time is None:
-                self._publish(record)
-            else:
-                self._facts.append(record)
-        if effects.rows:
-            if lane.overlay is None:
-                raise Stop(BUG, f"ingest returned rows for a record of {lane.topic}: only advance has state")
-            lane.overlay.put(effects.rows)
-        if effects.snapshots:
+    def _take_facts(self, lane: Lane, records: Sequence[Message], overlay: Overlay) -> None:
+        advance, partition = self._advance, lane.partition
+        for record in records:
+            self.size += len(record)
+            fact = FactsRecord(record.value(), partition, record.offset(), record.timestamp()[1] * 1000)  # type: ignore[arg-type]
+            try:
+                effects = advance(fact, overlay)
+            except Damaged:
+                raise
+            except Exception as bug:
+                raise _bug(bug, lane, record) from bug
+            for published in effects.published:
+                self._publish(published)
+            overlay.put(effects.rows)
             self._snapshots.update(effects.snapshots)
-        counts = self.counts
-        for count in effects.counts:
-            counts[count] += 1
+            for count in effects.counts:
+                self.counts[count] += 1
 
     def _publish(self, record: Publish) -> None:
-        role, key, value, headers, _ = record
-        self.size += len(value) if value is not None else 0
+        value, topic = record.value, self._names[record.topic]
+        if value is not None:
+            self.size += len(value)
         try:
-            self._produce(self._names[role], value, key, headers)
+            self._produce(topic, value, record.key, record.headers)
         except TooLarge as refused:
-            if role != "dead_letters" or value is None:
-                raise _too_large(self._names[role], key, value) from refused
+            if record.topic != "dead_letters" or value is None:
+                raise _too_large(topic, record.key, value) from refused
             short, about = _shortened(value)
-            self._produce(self._names[role], short, key, [*headers, *about])
+            self._produce(topic, short, record.key, [*record.headers, *about])
 
     def _write_changelog(self, lane: Lane, rows: dict[bytes, bytes | None]) -> None:
         """Mirror the rows, and the mark last: its delivery report says how far the changelog reaches then (ER-9)."""
@@ -191,8 +198,10 @@ class Processing:
         except TooLarge as refused:
             raise _too_large(topic, key, value) from refused
 
-    def _meet(self, error: KafkaError, topic: str) -> None:
+    def _meet(self, record: Message) -> None:
         """An error in the place of a record."""
+        error, topic = record.error(), record.topic() or ""
+        assert error is not None
         if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
             raise self._errors.ending(error, "reading", topic)
         if error.code() in _GONE:
@@ -209,6 +218,13 @@ class Processing:
         """Served within the commit. A failed delivery needs nothing here: the commit fails with it (ER-11)."""
         if error is None:
             self.positions[message.partition()] = message.offset() + 1  # type: ignore[index, operator]
+
+
+def _bug(bug: Exception, lane: Lane, record: Message) -> Stop:
+    """An exception out of the topology is a bug, whatever it is: its record is named, and nothing is committed for it."""
+    log.debug("the exception in full", exc_info=bug)
+    place = f"{lane.topic} partition {lane.partition} offset {record.offset()}"
+    return Stop(BUG, f"a bug in funnelstream: {type(bug).__name__}: {bug}; at {place}. Nothing was committed for this record.")
 
 
 def _read_before(lane: Lane, offset: int) -> Stop:

@@ -113,6 +113,7 @@ class Clients:
 
     Attributes:
         transactional_id: Of application and instance (ER-1).
+        client_id: What brokers' logs and quotas call these clients.
         consumer_protocol: The group runs by KIP-848: rebalances are incremental, membership is dynamic (ER-2).
         max_poll_interval: Seconds after which a consumer that does not poll has left its group.
         transaction_timeout: Seconds after which the broker aborts an open transaction.
@@ -133,6 +134,7 @@ class Clients:
         if faults:
             raise Stop(INPUT, "settings refused:\n" + "\n".join(f"  {fault}" for fault in faults))
         self.transactional_id = f"{settings.application}:{settings.instance}"  # no name may contain a colon
+        self.client_id = f"{settings.application}.{settings.instance}"
         self.max_poll_interval = self._seconds("max.poll.interval.ms")
         self.transaction_timeout = self._seconds("transaction.timeout.ms")
 
@@ -197,7 +199,7 @@ class Clients:
 
     def _common(self) -> dict[str, Any]:
         return {
-            "client.id": f"{self._settings.application}.{self._settings.instance}",
+            "client.id": self.client_id,
             "metadata.recovery.strategy": "none",  # ER-15
         }
 

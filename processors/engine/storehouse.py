@@ -7,10 +7,13 @@ and until it is gone its folder must not be touched.
 import fcntl
 import logging
 import os
+import shutil
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
+from processors.engine.preflight import Ready
 from processors.engine.settings import EngineSettings
 from processors.engine.stop import AGAIN, ENVIRONMENT, Stop
 from processors.state.rows import Damaged, Store, Unwritable
@@ -22,18 +25,52 @@ _PATIENCE = 30.0
 """Seconds: an older process of this instance hears that it is fenced within its heartbeat interval, 3 s."""
 
 
+class _Held(Exception):
+    """Another process holds a store; the message is its id."""
+
+
+def stores_of(folder: Path) -> list[Path]:
+    """The stores of an application on this machine, by their folders.
+
+    Args:
+        folder: Where all of its instances keep theirs.
+
+    Raises:
+        Stop: A process holds one of them.
+    """
+    stores = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    for store in stores:
+        _take(store).close()
+    return stores
+
+
+def delete_store(store: Path) -> None:
+    """Delete a store that no process holds; one that is not there is fine.
+
+    Raises:
+        Stop: A process holds it, or it cannot be deleted.
+    """
+    try:
+        with _take(store):
+            shutil.rmtree(store)
+    except FileNotFoundError:
+        return
+    except OSError as why:
+        raise Stop(ENVIRONMENT, f"the store at {store} cannot be deleted: {why}") from why
+
+
 class Storehouse:
     """The store of a worker, opened when it is first needed."""
 
-    def __init__(self, settings: EngineSettings, partitions: int) -> None:
+    def __init__(self, settings: EngineSettings, ready: Ready) -> None:
         """Say where the store is.
 
         Args:
             settings: Names its folder.
-            partitions: Partition count of the facts topic.
+            ready: The topics that it is a cache of.
         """
         self._path = settings.store_path
-        self._label = Label(settings.application, partitions)
+        self._label = Label(settings.application, ready.partitions, ready.changelog_id)
         self._lock: IO[str] | None = None
         self._store: DiskStore | None = None
         self._waits_since: float | None = None
@@ -104,15 +141,10 @@ class Storehouse:
         )
 
     def _locked(self) -> bool:
-        path = self._path.with_name(self._path.name + ".lock")
-        lock = path.open("a+")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip()
-            lock.close()
-            self._wait_for(holder)
+            lock = _lock(self._path)
+        except _Held as held:
+            self._wait_for(str(held))
             return False
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -131,3 +163,26 @@ class Storehouse:
                 f"the store at {self._path} is held by process {holder}, which does not end: end it, or give this "
                 "worker its own --instance",
             )
+
+
+def _lock(store: Path) -> IO[str]:
+    """The lock of a store's folder, held until it is closed; raises `_Held` when another process has it."""
+    lock = store.with_name(store.name + ".lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as why:
+        lock.seek(0)
+        holder = lock.read().strip()
+        lock.close()
+        raise _Held(holder) from why
+    return lock
+
+
+def _take(store: Path) -> IO[str]:
+    """The lock of a store that is to be deleted."""
+    try:
+        return _lock(store)
+    except _Held as held:
+        raise Stop(
+            ENVIRONMENT, f"the store at {store} is held by process {held}: stop that worker, then run this again"
+        ) from held

@@ -3,7 +3,7 @@
 Creation only adds: a topic that exists is never changed, its differences are reported to the person who may change it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -29,6 +29,15 @@ class WantedTopic(NamedTuple):
     config: dict[str, str]
 
 
+class Difference(NamedTuple):
+    """In what a topic is not as it must be. `why` says what breaks; empty where it is a matter of taste."""
+
+    setting: str
+    found: str | None
+    wanted: str
+    why: str
+
+
 class TopicReport(NamedTuple):
     """What became of a wanted topic; `detail` says in what an existing one differs."""
 
@@ -48,6 +57,13 @@ _CONFIG: dict[str, dict[str, str]] = {
     "leads": _COMPACTED,
     "metrics": _COMPACTED,
     "dead_letters": {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY)},
+}
+
+_BREAKS = {
+    ("facts", "message.timestamp.type"): "the log's time is the clock of every timeline",
+    ("facts", "cleanup.policy"): "compaction drops facts that were not read",
+    ("changelog", "cleanup.policy"): "any other policy deletes state by its age",
+    ("changelog", "delete.retention.ms"): "stores on disk rely on tombstones for a day",
 }
 
 
@@ -72,16 +88,35 @@ def create_topics(admin: AdminClient, wanted: Sequence[WantedTopic], replication
     except KafkaException as why:
         raise Stop(ENVIRONMENT, f"the brokers do not answer: {error_of(why).str()}") from why
     missing = [topic for topic in wanted if topic.name not in metadata.topics]
-    _create(admin, missing, replication or min(_REPLICAS, len(metadata.brokers)))
+    _create(admin, missing, replicas_wanted(len(metadata.brokers), replication))
     created = {topic.name for topic in missing}
     reports = []
     for topic in wanted:
         if topic.name in created:
             reports.append(TopicReport(topic.name, "created", f"{topic.partitions} partitions"))
             continue
-        differences = _differences(admin, topic, len(metadata.topics[topic.name].partitions))
-        reports.append(TopicReport(topic.name, "differs" if differences else "exists", "; ".join(differences)))
+        details = _details(admin, topic, len(metadata.topics[topic.name].partitions))
+        reports.append(TopicReport(topic.name, "differs" if details else "exists", "; ".join(details)))
     return reports
+
+
+def replicas_wanted(brokers: int, configured: int | None) -> int:
+    """Copies of each topic: three, or as many as there are brokers, unless the configuration says."""
+    return configured or min(_REPLICAS, brokers)
+
+
+def in_sync_wanted(replicas: int) -> int:
+    """Copies that must hold a record before it counts."""
+    return 2 if replicas >= _REPLICAS else 1
+
+
+def differences(topic: WantedTopic, config: Mapping[str, str]) -> list[Difference]:
+    """In what the configuration in force of a topic is not what is wanted."""
+    return [
+        Difference(name, config.get(name), value, _BREAKS.get((topic.role, name), ""))
+        for name, value in topic.config.items()
+        if not _suits(name, config.get(name), value)
+    ]
 
 
 def read_config(admin: AdminClient, topic: str) -> dict[str, str]:
@@ -94,7 +129,7 @@ def read_config(admin: AdminClient, topic: str) -> dict[str, str]:
 def _create(admin: AdminClient, missing: Sequence[WantedTopic], replicas: int) -> None:
     if not missing:
         return
-    in_sync = {"min.insync.replicas": "2"} if replicas >= _REPLICAS else {}
+    in_sync = {"min.insync.replicas": str(wanted)} if (wanted := in_sync_wanted(replicas)) > 1 else {}
     new = [NewTopic(topic.name, topic.partitions, replicas, config=topic.config | in_sync) for topic in missing]
     for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT).items():
         try:
@@ -105,12 +140,17 @@ def _create(admin: AdminClient, missing: Sequence[WantedTopic], replicas: int) -
                 raise Stop(ENVIRONMENT, f"topic {name} could not be created: {error.str()}") from why
 
 
-def _differences(admin: AdminClient, topic: WantedTopic, partitions: int) -> list[str]:
+def _details(admin: AdminClient, topic: WantedTopic, partitions: int) -> list[str]:
     found = [] if partitions == topic.partitions else [f"has {partitions} partitions, wanted {topic.partitions}"]
     try:
         config = read_config(admin, topic.name)
     except KafkaException as why:
         return [*found, f"its configuration cannot be read ({error_of(why).str()})"]
-    return found + [
-        f"{name}={config.get(name)}, wanted {value}" for name, value in topic.config.items() if config.get(name) != value
-    ]
+    return found + [f"{each.setting}={each.found}, wanted {each.wanted}" for each in differences(topic, config)]
+
+
+def _suits(setting: str, found: str | None, wanted: str) -> bool:
+    """Whether a value will do: tombstones may be kept for longer than is wanted, everything else is as it must be."""
+    if setting == "delete.retention.ms":
+        return int(found or 0) >= int(wanted)
+    return found == wanted

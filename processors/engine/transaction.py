@@ -103,8 +103,9 @@ class Transaction:
         headers: Headers | None = None,
         partition: int = -1,
         on_delivery: OnDelivery | None = None,
+        timestamp: int = 0,
     ) -> None:
-        """Add a record to the open transaction.
+        """Add a record to the open transaction; `timestamp` in milliseconds, 0 for now.
 
         Raises:
             TooLarge: The record exceeds `message.max.bytes` and was not added.
@@ -114,7 +115,7 @@ class Transaction:
             on_delivery = self._watching(on_delivery)
         while True:
             try:
-                self._produce(topic, value, key, partition, on_delivery, None, 0, headers)
+                self._produce(topic, value, key, partition, on_delivery, None, timestamp, headers)
                 return
             except BufferError:  # the queue is full: let deliveries make room (ER-11)
                 with self._watchdog.limit("produce", _CALL + _HANG):
@@ -142,6 +143,14 @@ class Transaction:
         self._bounded(
             "send_offsets_to_transaction", send, self._timeout, MustAbort("send_offsets", "the offsets could not be sent")
         )
+        self.commit_records()
+
+    def commit_records(self) -> None:
+        """Commit the records of a transaction that read nothing for a group: a replay of dead letters (decision 8).
+
+        Raises:
+            MustAbort: Nothing was committed.
+        """
         undecided = Stop(
             AGAIN,
             "commit_transaction stays undecided: the brokers did not say within "

@@ -112,10 +112,10 @@ class Worker:
         settings, options = self._settings, self._errors.options()
         admin = make_client(AdminClient, self._clients.admin() | options)
         there = preflight.reach_brokers(admin, self._errors, settings, self._beat)
-        partitions = preflight.check_topics(admin, settings, there, configs=self._check_configs)
+        ready = preflight.check_topics(admin, settings, self._clients.transactional_id, there, configs=self._check_configs)
         if self._check_configs:
             reader = make_client(Consumer, self._clients.mark_reader() | options)
-            check_partition_count(reader, settings.topics.changelog, partitions)
+            check_partition_count(reader, settings.topics.changelog, ready.partitions)
         topics = [*settings.source_topics, settings.topics.facts]
         self.metrics.initialise(self._topology.definitions_digest, settings.source_topics, topics, settings.label_sets)
         producer = make_client(Producer, self._clients.producer() | options)
@@ -126,11 +126,11 @@ class Worker:
                 settings,
                 self._clients,
                 self._topology.definitions_digest,
-                partitions,
+                ready.partitions,
                 admin,
                 make_client(Consumer, self._clients.consumer() | options | {"stats_cb": Lag(self.metrics, self._lanes)}),
                 transaction,
-                Storehouse(settings, partitions),
+                Storehouse(settings, ready),
                 self._lanes,
                 self._errors,
                 self.metrics,

@@ -83,6 +83,16 @@ class Identifiers:
         _, namespace, text = best
         return Identifier(f"{namespace.name}:{self._published(namespace, text)}", namespace.kind)
 
+    def named(self, text: str) -> str | None:
+        """The identifier that a person means by `namespace:value`, as it is published; None where no namespace has that name."""
+        name, _, value = text.partition(":")
+        if name not in self._namespaces:
+            return None
+        _, namespace = self._namespaces[name]
+        if namespace.normalise == "email" and "@" in value:  # else it is the hash already
+            return f"{name}:{self._published(namespace, self._normalised(namespace, value))}"
+        return text
+
     def _normalised(self, namespace: Namespace, value: str) -> str:
         return value.strip().lower() if namespace.normalise == "email" else value.strip()
 

@@ -12,7 +12,7 @@ import msgspec
 from schemas.facts import FactKind, Provenance
 
 
-class SourceRecord(NamedTuple):
+class SourceRecord(msgspec.Struct, frozen=True, gc=False):
     """One record of a source topic, as read."""
 
     source: str

@@ -6,7 +6,7 @@ identities, so a second delivery, a replay or a merge announces nothing twice.
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -15,7 +15,7 @@ from processors.stages.timeline import Match, Move
 Operation = Literal["announce", "amend", "retract"]
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, order=True, gc=False):
     """What makes a publication the same one: funnel, version, what it is, and the fact that caused it.
 
     `what` is `advance:sql` (kind and target) for a transition, `=demo_request` for a conversion.
@@ -56,7 +56,7 @@ class Publication(msgspec.Struct, array_like=True, gc=False, kw_only=True):
         return content
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One operation to publish; the publication is what stands after it."""
 
     operation: Operation
@@ -71,6 +71,11 @@ def identity_of(content: Move | Match, funnel: str, version: int) -> Identity:
     target = content.target.name if content.target is not None else ""
     notice = f"{content.flags[0]}:" if content.kind == "notice" else ""
     return Identity(funnel, version, f"{content.kind}:{notice}{target}", content.cause)
+
+
+def identity_in(publication: Publication, cause: bytes) -> Identity:
+    """The identity of a publication that stands in the row of the fact that caused it."""
+    return Identity(publication.funnel, publication.version, publication.what, cause)
 
 
 def publication_id(identity: Identity, grain: str, deal: str = "") -> str:

@@ -5,7 +5,8 @@ first, and the values it found, so that every number can be explained down to th
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from processors.stages.rules import Rule, Version
 from processors.stages.timeline import FunnelState, Match
@@ -16,13 +17,13 @@ KeyedFact = tuple[bytes, Fact]
 """A fact with its key (`schemas.facts.fact_key`), so that evidence can name it without holding it."""
 
 
-class _Recognised(NamedTuple):
-    """A conversion that an event of this instant is."""
+class _Recognised(msgspec.Struct, gc=False):
+    """A conversion that an event of this instant is; what was read of it, and whether it has moved the subject."""
 
-    key: bytes
-    fact: Fact
     name: str
     counted: bool
+    read: dict[str, Value]
+    advanced: bool = False
 
 
 class Evidence:
@@ -35,35 +36,41 @@ class Evidence:
         fired: Names of the rules whose `when` fires now.
     """
 
-    __slots__ = ("_advanced", "_names", "_recognised", "_state", "_version", "facts", "fired")
+    __slots__ = ("_recognised", "_state", "_version", "facts", "fired")
 
     def __init__(self, state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
         """Recognise conversions and judge signals; `state` holds the values after all facts of the instant."""
         self._state = state
         self._version = version
-        self._advanced: set[tuple[bytes, str]] = set()
-        self._recognised: list[_Recognised] = []
-        self._names: dict[bytes, set[str]] = {}
+        self._recognised: dict[bytes, list[_Recognised]] = {}
         self.facts = facts
+        self.fired: set[str] = set()
         events = [keyed for keyed in facts if keyed[1].kind == "event"]
         for key, fact in events:
-            for name, counted in version.classify(fact, state.values, state.memory):
-                self._recognised.append(_Recognised(key, fact, name, counted))
-                self._names.setdefault(key, set()).add(name)
-        self.fired = {rule.name for key, fact in events for rule in version.signalled if self._fires(rule, key, fact)}
+            matches = version.classify(fact, state.values, state.memory)
+            if matches:
+                self._recognised[key] = [_Recognised(name, counted, self._read_by(name, fact)) for name, counted in matches]
+                for name, _ in matches:
+                    self.fired.update(version.latched_by.get(name, ()))
+        for _, fact in events:
+            rules = version.fired_by.get(fact.name)
+            if rules:
+                self.fired.update(rule.name for rule in rules if self._fires(rule, fact))
 
-    def _fires(self, rule: Rule, key: bytes, fact: Fact) -> bool:
-        if rule.latched_by and not rule.latched_by.isdisjoint(self._names.get(key, ())):
-            return True
-        return any(fires(fact, self._state.values, self._state.memory) for fires in rule.fires)
+    def _fires(self, rule: Rule, fact: Fact) -> bool:
+        """Whether an event fires a signal of the rule; conversions aside."""
+        state = self._state
+        return any(fires is None or fires(fact, state.values, state.memory) for fires in rule.fires.get(fact.name, ()))
 
     def read_by(self, rule: Rule) -> list[bytes]:
         """Keys of the facts that the rule read, lowest order first; the lowest fact of the instant where it read none of them."""
+        if len(self.facts) == 1:
+            return [self.facts[0][0]]
         return [key for key, fact in self.facts if self._reads(rule, key, fact)] or [self.facts[0][0]]
 
     def _reads(self, rule: Rule, key: bytes, fact: Fact) -> bool:
         if fact.kind == "event":
-            return not rule.conversions.isdisjoint(self._names.get(key, ())) or self._fires(rule, key, fact)
+            return any(found.name in rule.conversions for found in self._recognised.get(key, ())) or self._fires(rule, fact)
         return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
 
     def values_read(self, rule: Rule, cause: bytes) -> dict[str, Value]:
@@ -72,9 +79,10 @@ class Evidence:
         fact = next(fact for key, fact in self.facts if key == cause)
         if fact.kind == "event":
             read |= _event_read(fact, rule.paths)
-            for found in self._recognised:
-                if found.key == cause and found.name in rule.conversions:
-                    read |= {"conversion": found.name, **self._read_by_conversion(found)}
+            for found in self._recognised.get(cause, ()):
+                if found.name in rule.conversions:
+                    read["conversion"] = found.name
+                    read |= found.read
                     break
         elif fact.kind != "change":
             read["record"] = fact.kind
@@ -88,28 +96,36 @@ class Evidence:
         value = self._state.values[field]
         return format_instant(value) if field in self._version.times and isinstance(value, int) else value
 
-    def _read_by_conversion(self, found: _Recognised) -> dict[str, Value]:
-        rule = self._version.conversions[found.name]
-        return _event_read(found.fact, rule.paths) | self._fields_read(rule.fields)
+    def _read_by(self, conversion: str, fact: Fact) -> dict[str, Value]:
+        rule = self._version.conversions[conversion]
+        read = _event_read(fact, rule.paths)
+        return read | self._fields_read(rule.fields) if rule.fields else read
 
     def moved(self, rule: Rule, read_by: Sequence[bytes]) -> None:
         """Note that this rule moved the subject, having read these facts: the conversions among them advanced it (rule 1)."""
-        self._advanced |= {(key, name) for key in read_by for name in self._names.get(key, ()) if name in rule.conversions}
+        for key in read_by:
+            for found in self._recognised.get(key, ()):
+                found.advanced = found.advanced or found.name in rule.conversions
 
     def conversions(self, instant: int) -> list[Match]:
         """The conversions of this instant, with whether they moved the subject."""
         return [
             Match(
                 name=found.name,
-                fact=found.key,
+                fact=key,
                 effective_at=instant,
                 counted=found.counted,
-                advanced=(found.key, found.name) in self._advanced,
-                read=self._read_by_conversion(found),
+                advanced=found.advanced,
+                read=found.read,
             )
-            for found in self._recognised
+            for key, recognised in self._recognised.items()
+            for found in recognised
         ]
 
 
 def _event_read(fact: Fact, paths: Sequence[str]) -> dict[str, Value]:
-    return {"event": fact.name, **{path: fact.values[path] for path in paths if path in fact.values}}
+    read: dict[str, Value] = {"event": fact.name}
+    for path in paths:
+        if path in fact.values:
+            read[path] = fact.values[path]
+    return read

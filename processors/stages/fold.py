@@ -14,8 +14,6 @@ from processors.stages.rules import Version
 from processors.stages.timeline import FunnelState, Match, Move
 from schemas.facts import Fact, accepted_order, fact_key
 
-encode_state = msgspec.msgpack.Encoder().encode
-
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """The folded history of one subject in one funnel.
@@ -24,17 +22,13 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
         moves: In the order they happened.
         matches: The conversions, in the order of their facts.
         state: After the last instant.
-        before: The state before the last instant, as MessagePack: what a fact that shares the last instant continues from.
         instant: The last instant with a fact, in microseconds; None without any.
-        members: Keys of the facts of the last instant.
     """
 
     moves: tuple[Move, ...]
     matches: tuple[Match, ...]
     state: FunnelState
-    before: bytes
     instant: int | None
-    members: tuple[bytes, ...]
 
 
 def fold(facts: Iterable[Fact], versions: Sequence[Version], as_of: int | None = None) -> Timeline:
@@ -65,28 +59,16 @@ def accept(facts: Iterable[Fact]) -> dict[bytes, Fact]:
 
 def fold_accepted(facts: Iterable[KeyedFact], versions: Sequence[Version]) -> Timeline:
     """`fold` over facts that are accepted already, each with its key."""
-    state, before = FunnelState(), b""
+    state = FunnelState()
     moves: list[Move] = []
     matches: list[Match] = []
     instant: int | None = None
-    members: tuple[bytes, ...] = ()
     used = sorted((keyed for keyed in facts if not too_late(keyed[1], version_at(versions, keyed[1].occurred_at))), key=in_order)
-    last = used[-1][1].occurred_at if used else None
-    for instant, group in groupby(used, key=_instant):
-        together = list(group)
-        if instant == last:
-            before, members = encode_state(state), tuple(key for key, _ in together)
-        moved, matched = evaluate(state, instant, together, version_at(versions, instant))
+    for instant, together in groupby(used, key=_instant):
+        moved, matched = evaluate(state, instant, list(together), version_at(versions, instant))
         moves += moved
         matches += matched
-    return Timeline(
-        moves=tuple(moves),
-        matches=tuple(matches),
-        state=state,
-        before=before or encode_state(state),
-        instant=instant,
-        members=members,
-    )
+    return Timeline(moves=tuple(moves), matches=tuple(matches), state=state, instant=instant)
 
 
 def _instant(keyed: KeyedFact) -> int:

@@ -104,12 +104,13 @@ class _Evaluation:
 
     def latch(self) -> None:
         """Latch what fired; a stage that resets drops the latches of later stages (recycled)."""
-        fired, latches, stages = self.evidence.fired, self.state.latches, self.version.stages
+        fired, latches = self.evidence.fired, self.state.latches
         if not fired:
             return
-        for rule in stages:
-            if rule.resets and rule.name in fired:
-                dropped = [later.name for later in stages[rule.index + 1 :] if latches.pop(later.name, None) is not None]
+        for rule in self.version.resetting:
+            if rule.name in fired:
+                later = self.version.stages[rule.index + 1 :]
+                dropped = [stage.name for stage in later if latches.pop(stage.name, None) is not None]
                 if self.state.position is not None and self.state.position.name in dropped:
                     self._recycled = rule
         for name in sorted(fired):  # the state's bytes must not depend on a set's order
@@ -125,22 +126,26 @@ class _Evaluation:
         stages: list[StageRule] = []
         if state.deleted:
             return stages
+        values, memory, latches, kept = state.values, state.memory, state.latches, state.kept
         for rule in self.version.stages:
-            true_now = self._holds(rule)
+            name = rule.name
+            true_now = rule.holds is not None and rule.holds(values, memory)
             if rule.keep:
-                if state.kept.get(rule.name) and not true_now:
+                if kept.get(name) and not true_now:
                     self._lapsed.append(rule)
-                if true_now or rule.name in state.kept:
-                    state.kept[rule.name] = true_now
-            if true_now or rule.name in state.latches or rule.name in state.kept:
+                if true_now or name in kept:
+                    kept[name] = true_now
+            if true_now or name in latches or name in kept:
                 stages.append(rule)
         return stages
 
     def outcome(self) -> OutcomeRule | None:
         """The first outcome whose rule is true and that is newer than the last re-entry."""
         state = self.state
-        true_now = next((rule for rule in self.version.outcomes if rule.name in state.latches or self._holds(rule)), None)
-        if true_now is None:
+        for true_now in self.version.outcomes:
+            if true_now.name in state.latches or self._holds(true_now):
+                break
+        else:
             state.outcome = None
             return None
         if state.outcome is None or state.outcome[0] != true_now.name:
@@ -148,7 +153,10 @@ class _Evaluation:
         return true_now if state.outcome[1] >= 0 else None
 
     def _detour(self) -> Rule | None:
-        return next((rule for rule in self.version.detours if rule.name in self.state.latches or self._holds(rule)), None)
+        for rule in self.version.detours:
+            if rule.name in self.state.latches or self._holds(rule):
+                return rule
+        return None
 
     # --- where that leads ------------------------------------------------------------------------------------------
 

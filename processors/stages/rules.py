@@ -34,7 +34,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         name: As the definition names it; unique within the version.
         label: How evidence names the rule: `stages.mql`, `outcomes.won`.
         index: Position within its list: the order of a funnel's stages, the precedence of outcomes and detours.
-        fires: Events that latch it (`when: {event: ...}`); none where it has no such signal.
+        fires: Events that latch it (`when: {event: ...}`), by name: any of the tests must pass, and None is one that always does.
         latched_by: Conversions that latch it (`when: {conversion: ...}`).
         holds: Its `while`; None without one.
         at: Field that gives the entry time (an instant).
@@ -47,7 +47,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     label: str
     index: int
-    fires: tuple[Fires, ...] = ()
+    fires: Mapping[str, tuple[Fires | None, ...]] = {}
     latched_by: frozenset[str] = frozenset()
     holds: Predicate | None = None
     at: str | None = None
@@ -89,6 +89,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         funnel: Its name.
+        key: The bytes that name the funnel in the store.
         number: Its version.
         digest: `sha256:` of the definition.
         subject: The grain it counts.
@@ -102,10 +103,13 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         classify: The funnel's conversions.
         conversions: Conversion name to who answers for it and what it reads.
         rules: Stages, detours and outcomes by name; derived.
-        signalled: Those with a `when`; derived.
+        fired_by: Rules by the name of an event that can fire them; derived.
+        latched_by: Names of rules by the name of a conversion that latches them; derived.
+        resetting: Stages that recycle later ones; derived.
     """
 
     funnel: str
+    key: bytes
     number: int
     digest: str
     subject: str
@@ -122,10 +126,25 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     detours: tuple[Rule, ...]
     outcomes: tuple[OutcomeRule, ...]
     rules: Mapping[str, Rule] = {}
-    signalled: tuple[Rule, ...] = ()
+    fired_by: Mapping[str, Sequence[Rule]] = {}
+    latched_by: Mapping[str, Sequence[str]] = {}
+    resetting: tuple[StageRule, ...] = ()
 
     def __post_init__(self) -> None:
         """Derive what is looked up often."""
         rules: tuple[Rule, ...] = (*self.stages, *self.detours, *self.outcomes)
-        msgspec.structs.force_setattr(self, "rules", {rule.name: rule for rule in rules})
-        msgspec.structs.force_setattr(self, "signalled", tuple(rule for rule in rules if rule.fires or rule.latched_by))
+        fired_by: dict[str, list[Rule]] = {}
+        latched_by: dict[str, list[str]] = {}
+        for rule in rules:
+            for event in rule.fires:
+                fired_by.setdefault(event, []).append(rule)
+            for conversion in rule.latched_by:
+                latched_by.setdefault(conversion, []).append(rule.name)
+        derived = {
+            "rules": {rule.name: rule for rule in rules},
+            "fired_by": fired_by,
+            "latched_by": latched_by,
+            "resetting": tuple(stage for stage in self.stages if stage.resets),
+        }
+        for name, value in derived.items():
+            msgspec.structs.force_setattr(self, name, value)

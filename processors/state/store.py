@@ -56,6 +56,8 @@ class Label(msgspec.Struct, frozen=True):
     application: str
     partitions: int
     """Partition count of the facts topic: with another one, the keys live elsewhere."""
+    changelog: str = ""
+    """Kafka's id of the changelog topic: in one that was made anew, offsets say nothing of what this store holds."""
     format: int = FORMAT
 
 
@@ -67,7 +69,7 @@ class _Guard:
 
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(why, Exception):
-            raise (Unwritable if _unwritable(why) else Damaged)(_first_line(why)) from why
+            raise _broken(why) from why
 
 
 _GUARDED = _Guard()
@@ -95,8 +97,10 @@ class DiskStore:
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """The row's value, or None."""
-        with _GUARDED:
+        try:  # not `with _GUARDED`, which costs as much as the row: this is called for every row of every fact
             value: bytes | None = self._get(self._prefixes[partition] + key)
+        except Exception as why:
+            raise _broken(why) from why
         return value
 
     def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -210,6 +214,10 @@ def _after(prefix: bytes) -> bytes:
     """The first key after all keys that start with `prefix`; a partition's prefix is never all ones."""
     stem = prefix.rstrip(b"\xff")
     return stem[:-1] + bytes([stem[-1] + 1])
+
+
+def _broken(why: Exception) -> Damaged:
+    return Unwritable(_first_line(why)) if _unwritable(why) else Damaged(_first_line(why))
 
 
 def _unwritable(why: Exception) -> bool:

@@ -2,29 +2,31 @@
 
 It works per record, never per batch, so that reading a partition again gives the same bytes (invariant 5). Three ways
 lead to the same result (invariant 2). A fact after the last instant continues the head; one at the last instant
-judges that instant again; an earlier one, or one that replaces another, refolds the history. Only the first is
-common, and it reads and writes no more than the head, its own row and, when it moves the lead, the entity.
+judges that instant again; an earlier one folds the stretch of history that it changes, and one that replaces another
+folds the whole. Only the first is common, and it reads and writes no more than the head, its own row and, when it
+moves the lead, the entity.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
-from processors.stages.diff import Change, Identity, Publication, announce, diff
-from processors.stages.fold import fold_accepted, too_late
+from processors.stages.diff import Change, Identity, Publication, announce, diff, identity_in
+from processors.stages.evidence import KeyedFact
+from processors.stages.fold import too_late
 from processors.stages.instant import evaluate, in_order
 from processors.stages.rules import Version
 from processors.stages.timeline import FunnelState, Match, Move
 from processors.topology import rows as row
 from processors.topology.deadletters import conflict
 from processors.topology.effects import Effects, FactsRecord, Rows
+from processors.topology.history import EMPTY_STATE, Refolded, follow, refold, stretch, whole
 from processors.topology.program import Program
 from processors.topology.publishing import Moment, Publisher, flags
 from schemas.facts import Fact, accepted_order, entity_key, fact_key
 from schemas.instants import format_instant
 
 decode_message = msgspec.msgpack.Decoder(Fact).decode
-EMPTY_STATE = row.encode(FunnelState())
 REJECTED_KEPT = 16
 """Fingerprints of losing records kept with a fact, so that their duplicates make no second dead letter."""
 
@@ -91,15 +93,13 @@ class _Step:
             if too_late(self.fact, version):
                 self.effects.count("too_late", version.funnel)
                 continue
-            known = self._rows.get(row.head_row_key(self.entity, version.funnel))
-            head = row.decode_head(known) if known is not None else None
-            if head is None or self.fact.occurred_at > head.instant:
+            head = self._head(version)
+            if head is None or self.fact.occurred_at > head.last.instant:
                 self._continue(version, head)
-            elif self.fact.occurred_at == head.instant:
+            elif self.fact.occurred_at == head.last.instant:
                 self._judge_again(version, head)
             else:
-                self.effects.count("refolds", version.funnel)
-                self._refold(version)
+                self._insert(version, head)
 
     def meet(self, known: row.FactRow) -> None:
         """A record whose id is there already: a duplicate, or a conflict of which one wins whatever came first (rule 20)."""
@@ -124,7 +124,7 @@ class _Step:
         same = msgspec.structs.replace(before, broker_time=new.broker_time, coordinates=new.coordinates) == new
         for version in self._reading_either(before, new):
             if not same or too_late(before, version) != too_late(new, version):
-                self._refold(version)
+                self._fold_whole(version)
 
     def _reading_either(self, before: Fact, new: Fact) -> Sequence[Version]:
         reading = {
@@ -134,11 +134,13 @@ class _Step:
 
     def _continue(self, version: Version, head: row.HeadRow | None) -> None:
         """In order: the state after the last instant is the state before this one."""
-        before = head.after if head is not None else EMPTY_STATE
-        state = row.decode_state(before)
+        state = row.decode_state(head.after if head is not None else EMPTY_STATE)
         flagged = flags(state)
         moves, matches = evaluate(state, self.fact.occurred_at, ((self.key, self.fact),), version)
-        self._put_head(version, row.HeadRow(self.fact.occurred_at, (self.key,), before, row.encode(state)))
+        head, full = follow(head, self.fact.occurred_at, self.key, row.encode(state))
+        if full is not None:
+            self._put_page(version, full)
+        self._put_head(version, head)
         contents: list[Move | Match] = [*matches, *moves]
         changes = [announce(content, version.funnel, version.number) for content in contents]
         self._publish(changes, version, state, flagged, late=False)
@@ -146,27 +148,47 @@ class _Step:
     def _judge_again(self, version: Version, head: row.HeadRow) -> None:
         """Another fact of the last instant: all its facts are judged together again."""
         state = row.decode_state(head.before)
-        members = [*head.members, self.key]
-        together = sorted(((key, self._fact_row(key).fact) for key in members), key=in_order)
-        moves, matches = evaluate(state, head.instant, together, version)
+        last = row.Step(head.last.instant, (*head.last.members, self.key))
+        moves, matches = evaluate(state, last.instant, sorted(map(self._keyed, last.members), key=in_order), version)
         flagged = flags(row.decode_state(head.after))
-        self._put_head(version, row.HeadRow(head.instant, tuple(members), head.before, row.encode(state)))
-        self._publish(self._correct(version, members, moves, matches), version, state, flagged, late=False)
+        page = row.Page(head.page.start, head.page.opening, [*head.page.steps[:-1], last])
+        self._put_head(version, row.HeadRow(page, head.before, row.encode(state)))
+        self._publish(self._correct(version, last.members, moves, matches), version, state, flagged, late=False)
 
-    def _refold(self, version: Version) -> None:
-        """The history is not what it was: fold it whole and publish the difference."""
+    def _insert(self, version: Version, head: row.HeadRow) -> None:
+        """A late fact: fold from where it belongs to where nothing differs any more, and publish the difference."""
+        self.effects.count("refolds", version.funnel)
+        prefix = row.pages_prefix(self.entity, version.key)
+        pages = stretch(head, self._rows, prefix, self.fact.occurred_at, self.key)
+        folded = refold(pages, self._keyed, version)
+        self._settle(version, head, folded, (folded.head or head).after)
+
+    def _fold_whole(self, version: Version) -> None:
+        """A fact was replaced by another: its history is not what it was, from wherever either of them belongs."""
+        self.effects.count("refolds", version.funnel)
         for key, value in self._rows.scan(row.facts_prefix(self.entity)):
             self._facts.setdefault(key[-16:], row.decode_fact(value))
-        reading = [(key, kept.fact) for key, kept in self._facts.items() if version in self._program.funnels_folding(kept.fact)]
-        timeline = fold_accepted(reading, (version,))
-        known = self._rows.get(row.head_row_key(self.entity, version.funnel))
-        flagged = flags(row.decode_state(row.decode_head(known).after)) if known is not None else []
-        if timeline.instant is None:
-            self._put_head(version, None)
-        else:
-            self._put_head(version, row.HeadRow(timeline.instant, timeline.members, timeline.before, row.encode(timeline.state)))
-        changes = self._correct(version, list(self._facts), timeline.moves, timeline.matches)
-        self._publish(changes, version, timeline.state, flagged, late=True)
+        reading = [(key, kept.fact) for key, kept in self._facts.items() if self._reads(version, kept.fact)]
+        head, pages = self._head(version), whole(reading)
+        for key, _ in self._rows.scan(row.pages_prefix(self.entity, version.key)):
+            self.effects.rows[key] = None
+        folded = refold(pages, self._keyed, version) if pages else Refolded([], [], [], [], None)
+        self._put_head(version, None)
+        self._settle(version, head, folded._replace(members=list(self._facts)), folded.head.after if folded.head else EMPTY_STATE)
+
+    def _reads(self, version: Version, fact: Fact) -> bool:
+        return version in self._program.funnels_folding(fact) and not too_late(fact, version)
+
+    def _settle(self, version: Version, before: row.HeadRow | None, folded: Refolded, after: bytes) -> None:
+        """Keep what was folded anew, and publish what differs."""
+        for page in folded.pages:
+            self._put_page(version, page)
+        if folded.head is not None:
+            self._put_head(version, folded.head)
+        state = row.decode_state(after)
+        flagged = flags(row.decode_state(before.after)) if before is not None else []
+        changes = self._correct(version, folded.members, folded.moves, folded.matches)
+        self._publish(changes, version, state, flagged, late=True)
 
     def _correct(self, version: Version, among: Sequence[bytes], moves: Sequence[Move], matches: Sequence[Match]) -> list[Change]:
         """What turns everything published because of these facts into what should stand."""
@@ -174,7 +196,7 @@ class _Step:
         for key in among:
             for publication in self._fact_row(key).publications:
                 if publication.funnel == version.funnel:
-                    published[Identity(publication.funnel, publication.version, publication.what, key)] = publication
+                    published[identity_in(publication, key)] = publication
         now: list[Move | Match] = [*matches, *moves]
         now.sort(key=lambda content: content.effective_at)
         return diff(published, [(content, version.funnel, version.number) for content in now])
@@ -196,8 +218,18 @@ class _Step:
     def _fact_of(self, key: bytes) -> Fact:
         return self._fact_row(key).fact
 
+    def _keyed(self, key: bytes) -> KeyedFact:
+        return key, self._fact_row(key).fact
+
+    def _head(self, version: Version) -> row.HeadRow | None:
+        known = self._rows.get(row.head_row_key(self.entity, version.key))
+        return row.decode_head(known) if known is not None else None
+
     def _put_head(self, version: Version, head: row.HeadRow | None) -> None:
-        self.effects.rows[row.head_row_key(self.entity, version.funnel)] = row.encode(head) if head is not None else None
+        self.effects.rows[row.head_row_key(self.entity, version.key)] = row.encode(head) if head is not None else None
+
+    def _put_page(self, version: Version, page: row.Page) -> None:
+        self.effects.rows[row.page_key(row.pages_prefix(self.entity, version.key), page.start)] = row.encode(page)
 
     def _publish(
         self, changes: Sequence[Change], version: Version, state: FunnelState, flagged: list[str], *, late: bool
@@ -233,12 +265,9 @@ class _Step:
     def _remember(self, change: Change) -> None:
         """Put the publication into the row of the fact that caused it, in the place of its earlier revision."""
         identity, kept = change.identity, self._fact_row(change.identity.cause)
-        others = [
-            publication
-            for publication in kept.publications
-            if (publication.funnel, publication.version, publication.what) != (identity.funnel, identity.version, identity.what)
-        ]
-        kept.publications = [*others, change.publication]
+        if change.publication.revision > 1:
+            kept.publications = [each for each in kept.publications if identity_in(each, identity.cause) != identity]
+        kept.publications = [*kept.publications, change.publication]
         self._changed.add(identity.cause)
 
     def _next_sequence(self) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from processors.classification.predicates import Orderings, Predicate, TypeOf, compile_condition
-from processors.classification.signals import Classifier, compile_signal, conversions_in, fields_in
+from processors.classification.signals import Classifier, Fires, compile_signal, conversions_in, fields_in
 from processors.stages.rules import ConversionRule, OutcomeRule, Rule, StageRule, Version
+from processors.topology.rows import funnel_key
 from schemas.conditions import AnyOf, Condition, Signal
 from schemas.definitions import Detour, Funnel, Outcome, Stage
 
@@ -24,6 +25,7 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
     compiler = _Compiler(funnel.orderings, type_of)
     return Version(
         funnel=funnel.funnel,
+        key=funnel_key(funnel.funnel),
         number=funnel.version,
         digest=funnel.digest,
         subject=funnel.subject,
@@ -75,7 +77,7 @@ class _Compiler(NamedTuple):
             "name": written.name,
             "label": f"{section}.{written.name}",
             "index": index,
-            "fires": tuple(compile_signal(signal, self.orderings, self.type_of) for signal in written.when if signal.events),
+            "fires": self._fires(written.when),
             "latched_by": frozenset(name for signal in written.when for name in signal.conversions),
             "holds": self._condition(AnyOf(parts=written.while_)) if written.while_ else None,
             "at": written.at,
@@ -83,6 +85,14 @@ class _Compiler(NamedTuple):
             "conversions": frozenset(reads),
             "paths": _paths(written.when),
         }
+
+    def _fires(self, signals: Sequence[Signal]) -> Mapping[str, tuple[Fires | None, ...]]:
+        by_event: dict[str, tuple[Fires | None, ...]] = {}
+        for signal in signals:
+            compiled = compile_signal(signal, self.orderings, self.type_of)
+            for event in signal.events:
+                by_event[event] = (*by_event.get(event, ()), compiled)
+        return by_event
 
     def _condition(self, condition: Condition | None) -> Predicate:
         return compile_condition(condition, self.orderings, self.type_of)

@@ -8,13 +8,16 @@ them on an abort.
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, Protocol
 
+import msgspec
+
 Topic = Literal["facts", "transitions", "conversions", "leads", "dead_letters"]
 """The role of an output topic; its name is configuration."""
 
-Headers = list[tuple[str, bytes | None]]
+Header = tuple[str, bytes | None]
+Headers = list[Header]
 
 
-class Publish(NamedTuple):
+class Publish(msgspec.Struct, frozen=True, gc=False):
     """A record to publish.
 
     Attributes:
@@ -75,7 +78,7 @@ class Rows(Protocol):
         ...
 
 
-class FactsRecord(NamedTuple):
+class FactsRecord(msgspec.Struct, frozen=True, gc=False):
     """One record of the facts topic."""
 
     value: bytes

@@ -49,26 +49,26 @@ class Ingest:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._dropped: dict[tuple[str, str], Effects] = {}
         self._accepted_kinds = frozenset().union(*(KINDS_OF_SUBJECT[version.subject] for version in program.funnels))
 
     def __call__(self, record: SourceRecord) -> Effects:
         """The effects of one record of a source topic."""
-        effects = Effects()
         plan = self._program.sources[record.source]
         if not FIRST <= record.timestamp <= LAST:
             sentence = "Its Kafka time lies outside the years 1 to 9999: the producer writes another unit than milliseconds."
-            dead_letter(effects, record, "kafka_time", sentence)
-            return effects
+            return _set_aside(record, Undecodable("kafka_time", sentence))
         if record.value is not None and len(record.value) > self._program.record_bytes:
+            effects = Effects()
             oversized(effects, record, self._program.record_bytes)
             return effects
         try:
             decoded = plan.decoder.decode(record)
         except Undecodable as error:
-            dead_letter(effects, record, error.reason, error.sentence)
-            return effects
+            return _set_aside(record, error)
         if decoded.unused is not None:
-            effects.count("dropped", plan.name, decoded.unused)
+            return self._drop(plan.name, decoded.unused)
+        effects = Effects()
         faults = list(decoded.faults)
         for statement in decoded.statements:
             try:
@@ -77,6 +77,14 @@ class Ingest:
                 faults.append((statement.element, error))
         if faults:
             _keep_once(effects, record, faults)
+        return effects
+
+    def _drop(self, source: str, reason: str) -> Effects:
+        """A counted drop. Most records are: all of one reason share their effects, which nobody changes."""
+        effects = self._dropped.get((source, reason))
+        if effects is None:
+            effects = self._dropped[source, reason] = Effects()
+            effects.count("dropped", source, reason)
         return effects
 
     def _fact(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
@@ -173,6 +181,12 @@ class Ingest:
                 "past_time",
                 f"Its time {format_instant(occurred_at)} lies before limits.past ({format_instant(self._program.past)}).",
             )
+
+
+def _set_aside(record: SourceRecord, why: Undecodable) -> Effects:
+    effects = Effects()
+    dead_letter(effects, record, why.reason, why.sentence)
+    return effects
 
 
 def _listed(given: FieldSource, field: str, name: str, sent: Any) -> Any:

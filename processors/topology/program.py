@@ -74,13 +74,14 @@ class Program:
             name: _plan(name, source, frozenset(self.events), read, application.limits.nesting)
             for name, source in application.sources.items()
         }
-        self._by_event, self._by_field = _readers(definitions, self.funnels)
         self._kinds = {namespace.name: namespace.kind for namespace in application.identity.namespaces}
+        self._readers = {
+            kind: _Readers(definitions, self.funnels, kind) for kind in ("", *self._kinds.values())
+        }  # "": its namespace has left the configuration
 
     def funnels_folding(self, fact: Fact) -> Sequence[Version]:
-        """Those of the funnels reading this fact that count entities of its kind."""
-        kind = self.kind_of(fact.entity)
-        return [version for version in self.funnels_reading(fact) if kind in KINDS_OF_SUBJECT[version.subject]]
+        """The funnels that count entities of this fact's kind and on which it can have an effect, in the order of their names."""
+        return self._readers[self.kind_of(fact.entity)].of(fact)
 
     def timeline(self, version: Version, facts: Iterable[Fact]) -> Timeline:
         """The timeline of one subject in one funnel, from all facts of the subject: what any run must net to."""
@@ -89,18 +90,36 @@ class Program:
 
     def kind_of(self, entity: str) -> str:
         """The entity kind of an identifier."""
-        return self._kinds.get(entity.partition(":")[0], "")  # none: its namespace has left the configuration
+        return self._kinds.get(entity.partition(":")[0], "")
 
-    def funnels_reading(self, fact: Fact) -> Sequence[Version]:
-        """The funnels on which this fact can have an effect, in the order of their names."""
+
+class _Readers:
+    """Which funnels read what of an entity of one kind."""
+
+    def __init__(self, definitions: Sequence[Funnel], versions: Sequence[Version], kind: str) -> None:
+        counting = [pair for pair in zip(definitions, versions, strict=True) if kind in KINDS_OF_SUBJECT[pair[1].subject]]
+        by_event: dict[str, dict[str, Version]] = {}
+        by_field: dict[str, dict[str, Version]] = {}
+        for funnel, version in counting:
+            for signal in signals_of(funnel):
+                for event in signal.events:
+                    by_event.setdefault(event, {})[version.funnel] = version
+            for field in fields_read(funnel):
+                by_field.setdefault(field, {})[version.funnel] = version
+        self._all = tuple(version for _, version in counting)
+        self._by_event = {event: tuple(readers.values()) for event, readers in by_event.items()}
+        self._by_field = {field: tuple(readers.values()) for field, readers in by_field.items()}
+
+    def of(self, fact: Fact) -> Sequence[Version]:
+        """The funnels on which this fact can have an effect."""
         if fact.kind == "event":
             return self._by_event.get(fact.name, ())
         if fact.kind != "change":
-            return self.funnels
+            return self._all
         if len(fact.values) == 1:
             return self._by_field.get(next(iter(fact.values)), ())
         reading = {version.funnel for field in fact.values for version in self._by_field.get(field, ())}
-        return tuple(version for version in self.funnels if version.funnel in reading)
+        return [version for version in self._all if version.funnel in reading]
 
 
 def _event_uses(funnels: Sequence[Funnel]) -> dict[str, EventUse]:
@@ -110,23 +129,6 @@ def _event_uses(funnels: Sequence[Funnel]) -> dict[str, EventUse]:
             for event in signal.events:
                 wanted.setdefault(event, []).append((signal, funnel.orderings))
     return {event: EventUse([signal for signal, _ in uses], [known for _, known in uses]) for event, uses in wanted.items()}
-
-
-def _readers(
-    funnels: Sequence[Funnel], versions: Sequence[Version]
-) -> tuple[dict[str, tuple[Version, ...]], dict[str, tuple[Version, ...]]]:
-    by_event: dict[str, dict[str, Version]] = {}
-    by_field: dict[str, dict[str, Version]] = {}
-    for funnel, version in zip(funnels, versions, strict=True):
-        for signal in signals_of(funnel):
-            for event in signal.events:
-                by_event.setdefault(event, {})[version.funnel] = version
-        for field in fields_read(funnel):
-            by_field.setdefault(field, {})[version.funnel] = version
-    return (
-        {event: tuple(readers.values()) for event, readers in by_event.items()},
-        {field: tuple(readers.values()) for field, readers in by_field.items()},
-    )
 
 
 def _field_types(application: Application) -> dict[str, FieldType]:

@@ -14,11 +14,17 @@ from processors.stages.diff import Change, publication_id
 from processors.stages.instant import LAPSED
 from processors.stages.rules import Version
 from processors.stages.timeline import FunnelState, Match, Move, Point
-from processors.topology.effects import Headers, Publish
+from processors.topology.effects import Header, Headers, Publish
 from schemas.facts import Fact, Value
 from schemas.instants import format_instant
 
 encode_json = msgspec.json.Encoder().encode
+
+_SPECVERSION: Header = ("ce_specversion", b"1.0")
+_CONTENT_TYPE: Header = ("content-type", b"application/json")
+_TRANSITION: Header = ("ce_type", b"funnelstream.transition.v1")
+_CONVERSION: Header = ("ce_type", b"funnelstream.conversion.v1")
+_LEAD: Header = ("ce_type", b"funnelstream.lead.v1")
 
 FactOf = Callable[[bytes], Fact]
 """A fact by its key: what a publication names as its cause."""
@@ -28,18 +34,22 @@ class Publisher:
     """Writes the records of one application."""
 
     def __init__(self, application: str) -> None:
-        self._source = f"/funnelstream/{application}".encode()
+        self._source: Header = ("ce_source", f"/funnelstream/{application}".encode())
 
     def transition(self, change: Change, move: Move, version: Version, entity: str, sequence: int, moment: "Moment") -> Publish:
         """The record of one operation on a transition."""
-        identity = publication_id(change.identity, version.subject)
+        identity, revision = publication_id(change.identity, version.subject), change.publication.revision
         effective_at = format_instant(move.effective_at)
         body = {
             "transition_id": identity,
             "op": change.operation,
-            "revision": change.publication.revision,
+            "revision": revision,
             "sequence": sequence,
-            **_common(version, entity),
+            "funnel": version.funnel,
+            "version": version.number,
+            "definition": version.digest,
+            "subject": {"kind": version.subject, "id": entity},
+            "deal": None,
             "kind": move.kind,
             "from": _point(move.source),
             "to": _point(move.target),
@@ -49,22 +59,26 @@ class Publisher:
             "recorded_at": moment.recorded_at,
             "cause": _cause(move.rule, move.read, move.cause, moment),
             "supersedes": _superseded(change, identity),
-            "provenance": moment.provenance_of(change.identity.cause),
+            "provenance": moment.provenance_of(move.cause),
             "segments": {},
             "value": None,
         }
-        headers = self._headers(identity, change.publication.revision, b"funnelstream.transition.v1", effective_at, entity)
+        headers = self._headers(identity, revision, _TRANSITION, effective_at, entity)
         return Publish("transitions", entity.encode(), encode_json(body), headers)
 
     def conversion(self, change: Change, match: Match, version: Version, entity: str, moment: "Moment") -> Publish:
         """The record of one operation on a conversion."""
-        identity = publication_id(change.identity, version.subject)
+        identity, revision = publication_id(change.identity, version.subject), change.publication.revision
         effective_at = format_instant(match.effective_at)
         body = {
             "conversion_id": identity,
             "op": change.operation,
-            "revision": change.publication.revision,
-            **_common(version, entity),
+            "revision": revision,
+            "funnel": version.funnel,
+            "version": version.number,
+            "definition": version.digest,
+            "subject": {"kind": version.subject, "id": entity},
+            "deal": None,
             "name": match.name,
             "owner": version.conversions[match.name].owner,
             "count": "counted" if match.counted else "repeat",
@@ -73,11 +87,11 @@ class Publisher:
             "recorded_at": moment.recorded_at,
             "cause": _cause(f"conversions.{match.name}", match.read, match.fact, moment),
             "supersedes": _superseded(change, identity),
-            "provenance": moment.provenance_of(change.identity.cause),
+            "provenance": moment.provenance_of(match.fact),
             "segments": {},
             "value": None,
         }
-        headers = self._headers(identity, change.publication.revision, b"funnelstream.conversion.v1", effective_at, entity)
+        headers = self._headers(identity, revision, _CONVERSION, effective_at, entity)
         return Publish("conversions", entity.encode(), encode_json(body), headers)
 
     def lead(self, state: FunnelState, version: Version, entity: str, sequence: int, recorded_at: str) -> Publish:
@@ -90,7 +104,11 @@ class Publisher:
             return Publish("leads", key.encode(), None, [])
         here = state.position
         body = {
-            **_common(version, entity),
+            "funnel": version.funnel,
+            "version": version.number,
+            "definition": version.digest,
+            "subject": {"kind": version.subject, "id": entity},
+            "deal": None,
             "position": _point(here),
             "outcome": here.name if here is not None and here.place == "outcome" else None,
             "furthest": version.stages[state.furthest].name if state.furthest >= 0 else None,
@@ -108,18 +126,18 @@ class Publisher:
             "sequence": sequence,
             "recorded_at": recorded_at,
         }
-        headers = self._headers(key, sequence, b"funnelstream.lead.v1", recorded_at, entity)
+        headers = self._headers(key, sequence, _LEAD, recorded_at, entity)
         return Publish("leads", key.encode(), encode_json(body), headers)
 
-    def _headers(self, identity: str, revision: int, kind: bytes, time: str, entity: str) -> Headers:
+    def _headers(self, identity: str, revision: int, kind: Header, time: str, entity: str) -> Headers:
         return [
-            ("ce_specversion", b"1.0"),
+            _SPECVERSION,
             ("ce_id", f"{identity}/{revision}".encode()),
-            ("ce_source", self._source),
-            ("ce_type", kind),
+            self._source,
+            kind,
             ("ce_time", time.encode()),
             ("ce_subject", entity.encode()),
-            ("content-type", b"application/json"),
+            _CONTENT_TYPE,
         ]
 
 
@@ -142,16 +160,6 @@ class Moment(msgspec.Struct, frozen=True):
         """Of a publication: its causing fact's (snapshot, backfill), else late or live."""
         said = self.fact_of(cause).provenance
         return said if said != "live" else "late" if self.late else "live"
-
-
-def _common(version: Version, entity: str) -> dict[str, Any]:
-    return {
-        "funnel": version.funnel,
-        "version": version.number,
-        "definition": version.digest,
-        "subject": {"kind": version.subject, "id": entity},
-        "deal": None,
-    }
 
 
 def _point(point: Point | None) -> dict[str, Any] | None:

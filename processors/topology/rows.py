@@ -7,7 +7,8 @@ and all rows of an entity lie together. The same keys and bytes are mirrored in 
 |---|---|
 | `e` entity | `EntityRow`: who it is and how much it has published |
 | `f` entity fact | `FactRow`: one accepted fact and what it caused to be published |
-| `h` entity funnel | `HeadRow`: the state of one funnel before and after the last instant |
+| `h` entity funnel | `HeadRow`: the open page of one funnel's history, the state before and after the last instant |
+| `p` entity funnel time | `Page`: an older stretch of that history, the newest first |
 
 A row's array may grow at its end: roles and claims of the identity protocol have their place there.
 """
@@ -36,26 +37,51 @@ class FactRow(msgspec.Struct, array_like=True, gc=False):
     rejected: list[bytes] = []
 
 
+class Step(msgspec.Struct, array_like=True, gc=False):
+    """One instant of a history, in microseconds, and the keys of its facts."""
+
+    instant: int
+    members: tuple[bytes, ...]
+
+
+class Page(msgspec.Struct, array_like=True, gc=False):
+    """A stretch of the history of one funnel, see `topology.history`.
+
+    Attributes:
+        start: No fact before this instant belongs to it, in microseconds.
+        opening: Encoded `FunnelState` that it begins with.
+        steps: Its instants, in order.
+    """
+
+    start: int
+    opening: bytes
+    steps: list[Step]
+
+
 class HeadRow(msgspec.Struct, array_like=True, gc=False):
     """Where the fold of one funnel stands: enough to take the next fact in order without reading history (invariant 8).
 
     Attributes:
-        instant: The last instant with a fact, in microseconds.
-        members: Keys of the facts of that instant.
+        page: The open page; its last instant is the last one with a fact.
         before: Encoded `FunnelState` before that instant.
         after: Encoded `FunnelState` after it.
     """
 
-    instant: int
-    members: tuple[bytes, ...]
+    page: Page
     before: bytes
     after: bytes
+
+    @property
+    def last(self) -> Step:
+        """The last instant with a fact."""
+        return self.page.steps[-1]
 
 
 encode = msgspec.msgpack.Encoder().encode
 decode_entity = msgspec.msgpack.Decoder(EntityRow).decode
 decode_fact = msgspec.msgpack.Decoder(FactRow).decode
 decode_head = msgspec.msgpack.Decoder(HeadRow).decode
+decode_page = msgspec.msgpack.Decoder(Page).decode
 decode_state = msgspec.msgpack.Decoder(FunnelState).decode
 
 
@@ -74,6 +100,24 @@ def facts_prefix(entity: bytes) -> bytes:
     return b"f" + entity
 
 
-def head_row_key(entity: bytes, funnel: str) -> bytes:
-    """Key of a funnel's head row."""
-    return b"h" + entity + blake2b(funnel.encode(), digest_size=8).digest()
+def funnel_key(funnel: str) -> bytes:
+    """The 8 bytes that name a funnel in keys."""
+    return blake2b(funnel.encode(), digest_size=8).digest()
+
+
+def head_row_key(entity: bytes, funnel: bytes) -> bytes:
+    """Key of a funnel's head row; `funnel` is `funnel_key`."""
+    return b"h" + entity + funnel
+
+
+def pages_prefix(entity: bytes, funnel: bytes) -> bytes:
+    """Prefix of a funnel's full pages."""
+    return b"p" + entity + funnel
+
+
+def page_key(prefix: bytes, start: int) -> bytes:
+    """Key of a page by its first instant in microseconds: a later one sorts before an earlier one."""
+    return prefix + (_LAST - start).to_bytes(8, "big")
+
+
+_LAST = 2**63 - 1

@@ -34,6 +34,7 @@ class ContainerBroker:
         node = node or _node(host, 1, "localhost")
         self.bootstrap = node.clients
         self.origin = f"Docker, {IMAGE}"
+        self.pid = None  # a process of the daemon's machine, which need not be this one
         settings = properties_of(node, peers or [node]) | {
             "listeners": f"PLAINTEXT://:{INSIDE},CONTROLLER://:{CONTROLLER}",
             "advertised.listeners": f"PLAINTEXT://{node.clients}",

@@ -27,6 +27,11 @@ class Broker(Protocol):
     bootstrap: str
     origin: str
 
+    @property
+    def pid(self) -> int | None:
+        """Its process on this machine, for whoever counts its CPU; None where that is not known."""
+        ...
+
     def start(self) -> None:
         """Start, on the data that is there."""
         ...
@@ -62,6 +67,7 @@ class _Given:
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
         self.origin = f"KAFKA_BOOTSTRAP_SERVERS={bootstrap}"
+        self.pid = None
 
     def start(self) -> None:
         """It runs already."""

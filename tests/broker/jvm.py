@@ -57,6 +57,11 @@ class JvmBroker:
         self._settings.write_text("".join(f"{name}={value}\n" for name, value in (settings | properties).items()))
         self._format()
 
+    @property
+    def pid(self) -> int | None:
+        """The JVM; None while it does not run."""
+        return self._pid if self._shell is not None else None
+
     def start(self) -> None:
         """Start the JVM on the folder's data."""
         heap = ["-Xms256m", f"-Xmx{self._heap}", "-XX:+UseG1GC"]

@@ -3,6 +3,7 @@
 `plant` spoils an output or an input on purpose, by a single record: a verdict that does not see it would not see the real thing.
 """
 
+from collections import defaultdict
 from typing import Literal, NamedTuple, get_args
 
 from confluent_kafka import Message
@@ -19,6 +20,9 @@ Plant = Literal["lost", "doubled", "skipped"]
 PLANTS: tuple[Plant, ...] = get_args(Plant)
 
 Published = dict[str, list[Message]]
+
+_PREFIX = len(row.facts_prefix(entity_key("contact:1")))
+"""Bytes with which all keys of the facts of one entity begin."""
 
 
 class Verdict(NamedTuple):
@@ -82,20 +86,20 @@ def faults_of_the_rows(deployment: Deployment, program: Program, facts: list[Fac
             rows.pop(key, None)
         else:
             rows[key] = value
-    of_entity: dict[str, list[Fact]] = {}
+    of_entity: defaultdict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
-        of_entity.setdefault(fact.entity, []).append(fact)
+        of_entity[fact.entity].append(fact)
+    of_prefix: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for key in rows:
+        of_prefix[key[:_PREFIX]].append(key)
     faults = []
     for entity, said in of_entity.items():
-        kept = {
-            key[-16:]: row.decode_fact(value).fact.fingerprint
-            for key, value in rows.items()
-            if key.startswith(row.facts_prefix(entity_key(entity)))
-        }
+        keys = of_prefix[row.facts_prefix(entity_key(entity))]
+        kept = {key[-16:]: row.decode_fact(rows[key]).fact.fingerprint for key in keys}
         if kept != {fact_key(fact.source, fact.id): fact.fingerprint for fact in accept(said).values()}:
             faults.append(f"facts of {entity}")
         for version in program.funnels:
-            head = rows.get(row.head_row_key(entity_key(entity), version.funnel))
+            head = rows.get(row.head_row_key(entity_key(entity), version.key))
             timeline = program.timeline(version, said)
             state = None if head is None else row.decode_state(row.decode_head(head).after)
             if (head is None) != (timeline.instant is None) or (head is not None and state != timeline.state):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
     AdminClient,
     AlterConfigOpType,
@@ -19,10 +19,23 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at
     ResourceType,
 )
 
+from processors.engine.described import describe_group
+from processors.engine.group import set_offsets
 from processors.engine.topics import create_topics, wanted_topics
+from processors.state.store import Label
 from schemas.application import OwnTopics
 from tests.kafka.processes import WorkerProcess, wait_until
 
+FUNNEL = """\
+funnel: small
+version: 1
+owner: o
+reason: r
+effective_from: 2020-01-01T00:00:00Z
+subject: lead
+conversions: [{name: demo, description: d, when: {event: Demo}, count: every}]
+stages: [{name: asked, description: d, when: {conversion: demo}}]
+"""
 PARTITIONS = 4
 INPUTS = 3
 SENT_WITHIN = 120
@@ -94,8 +107,32 @@ class Application:
         self._workers[name] = worker
         return worker
 
+    def config(self, **kafka: str) -> Path:
+        """A configuration that names the same group and topics, for commands; its funnel is not the summing topology."""
+        (self.folder / "funnel.yml").write_text(FUNNEL)
+        file = self.folder / "application.yml"
+        told = {
+            "application": self.name,
+            "definitions": "funnel.yml",
+            "kafka": self.kafka | kafka,
+            "topics": {"partitions": PARTITIONS, **self.topics._asdict()},
+            "state": {"path": "state"},
+            "identity": {"namespaces": [{"name": "user", "kind": "lead"}]},
+            "sources": {"web": {"topics": [self.input], "format": "segment", "identifiers": {"userId": "user"}}},
+        }
+        file.write_text(json.dumps(told))  # which is YAML too
+        return file
+
     def store(self, instance: str = "one") -> Path:
         return self.folder / "state" / self.name / instance
+
+    def label(self) -> Label:
+        """What a store of this application is written for, now."""
+        return Label(self.name, PARTITIONS, str(self.described()[self.topics.changelog].topic_id))
+
+    def described(self) -> dict[str, Any]:
+        """Our own topics as the brokers describe them."""
+        return {name: future.result() for name, future in self.admin.describe_topics(TopicCollection([*self.topics])).items()}
 
     def close(self) -> None:
         for worker in self._workers.values():
@@ -195,6 +232,14 @@ class Application:
             return {place.partition: place.offset for place in found if place.offset >= 0}
         finally:
             consumer.close()
+
+    def wait_empty(self) -> None:
+        """Wait until the group has no member."""
+        wait_until(lambda: not describe_group(self.admin, self.name).members, "the group to be empty")
+
+    def set_offsets(self, topic: str, offsets: dict[int, int]) -> None:
+        """Set offsets of the group as an operator would, while no worker runs."""
+        set_offsets(self.admin, self.name, {(topic, number): offset for number, offset in offsets.items()})
 
     def commit(self, topic: str, offsets: dict[int, int]) -> None:
         """Set offsets of the group as an operator would, while no worker runs."""

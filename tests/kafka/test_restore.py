@@ -39,7 +39,7 @@ def _without_its_first_file(path: Path, _: Application) -> None:
 
 
 def _position(path: Path, app: Application, position: Position) -> None:
-    store = DiskStore(path, Label(app.name, PARTITIONS))
+    store = DiskStore(path, app.label())
     store.apply({0: {b"sum:k1": b"[0, 1000000]"}}, dict.fromkeys(range(PARTITIONS), position))
     store.close()
 

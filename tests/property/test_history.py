@@ -1,16 +1,22 @@
 """Invariants 1 to 3 for one entity: any order, any duplication and any batching of the same facts give what `fold` gives."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors.stages.fold import accept, too_late
+from processors.stages.rules import Version
+from processors.topology import history
 from processors.topology import rows as row
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher
 from schemas.facts import Fact, entity_key
+from schemas.instants import FIRST
 from tests.worlds import START, History, expected_ids, fact, program
 
 
@@ -127,14 +133,39 @@ def test_every_arrival_order_nets_to_the_fold(world: Program, facts: list[Fact],
             if body["funnel"] == version.funnel
         }
         assert published == expected_ids(timeline.moves, timeline.matches, version)
-        head = run.store.get(0, row.head_row_key(entity_key("user:1"), version.funnel))
-        if head is None:
-            assert timeline.instant is None
-            continue
-        kept = row.decode_head(head)
-        assert (kept.instant, set(kept.members)) == (timeline.instant, set(timeline.members))
-        assert row.decode_state(kept.after) == timeline.state
-        assert row.decode_state(kept.before) == row.decode_state(timeline.before)
+        assert_rows_are_the_fold(run, version, facts)
+
+
+def assert_rows_are_the_fold(run: History, version: Version, facts: list[Fact]) -> None:
+    """The head and every page hold the states that `fold` has at their instants, and together each instant once."""
+    entity = entity_key("user:1")
+    head = run.store.get(0, row.head_row_key(entity, version.key))
+    if head is None:
+        assert run.program.timeline(version, facts).instant is None
+        return
+    kept = row.decode_head(head)
+    pages = [row.decode_page(value) for _, value in run.store.scan(0, row.pages_prefix(entity, version.key))]
+    pages = [*reversed(pages), kept.page]
+    instants = [step.instant for page in pages for step in page.steps]
+    assert instants == sorted(set(instants))
+    assert [page.start for page in pages] == [FIRST, *(page.steps[0].instant for page in pages[1:])]
+    states = [(page.steps[0].instant, page.opening) for page in pages]
+    states += [(kept.last.instant, kept.before), (kept.last.instant + 1, kept.after)]
+    for instant, state in states:
+        earlier = [fact for key, fact in accept(facts).items() if fact.occurred_at < instant]
+        assert row.decode_state(state) == run.program.timeline(version, earlier).state
+    members = {key for page in pages for step in page.steps for key in step.members}
+    assert members == {
+        key for key, fact in accept(facts).items() if version in run.program.funnels_folding(fact) and not too_late(fact, version)
+    }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_pages() -> Iterator[None]:
+    """Histories of a dozen facts fill pages only where pages are short."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "PAGE", 2)
+        yield
 
 
 @settings(max_examples=200)

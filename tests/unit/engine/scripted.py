@@ -56,6 +56,9 @@ class Record:
     def headers(self) -> None:
         return None
 
+    def __len__(self) -> int:
+        return len(self._all[4])
+
 
 class Consumer:
     """Returns the scripted batches; a callable in the script is called in the place of a rebalance, within the call."""

@@ -86,7 +86,15 @@ def test_er26_rows_survive_and_a_broken_store_begins_empty(path: Path, caplog: p
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-@pytest.mark.parametrize("label", [Label("other", PARTITIONS), Label("app", PARTITIONS + 1), Label("app", PARTITIONS, format=99)])
+LABELS = (
+    Label("other", PARTITIONS),
+    Label("app", PARTITIONS + 1),
+    Label("app", PARTITIONS, "anew"),
+    Label("app", PARTITIONS, format=99),
+)
+
+
+@pytest.mark.parametrize("label", LABELS)
 def test_er26_a_store_of_something_else_begins_empty(path: Path, label: Label) -> None:
     assert DiskStore(path, label).position(1) is None
 

@@ -1,5 +1,6 @@
 """The cost of an in-order fact does not grow with the history of its lead (design, invariant 8)."""
 
+import json
 from collections.abc import Iterator
 
 import msgspec
@@ -14,18 +15,23 @@ from tests.worlds import START, History, fact
 
 
 class Watched:
-    """Rows that count what is read and allow no scan."""
+    """Rows that count what is read, and allow no scan unless told."""
 
-    def __init__(self, run: History) -> None:
+    def __init__(self, run: History, *, scans: bool = False) -> None:
         self._run = run
+        self._scans = scans
         self.reads = 0
+        self.scanned = 0
 
     def get(self, key: bytes) -> bytes | None:
         self.reads += 1
         return self._run.store.get(0, key)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        raise AssertionError(f"an in-order fact scanned {prefix!r}")
+        assert self._scans, f"an in-order fact scanned {prefix!r}"
+        for row in self._run.store.scan(0, prefix):
+            self.scanned += 1
+            yield row
 
 
 def history(length: int) -> History:
@@ -48,11 +54,33 @@ def step(run: History, said: Fact) -> tuple[int, Effects]:
     ],
 )
 def test_cost_of_a_fact_is_the_same_after_any_history(what: str, hours_after: int, reads: int, rows: int) -> None:
-    for length in (4, 400):
+    for length in (4, 404):  # so that no page is full
         said = fact(length - 1 + hours_after, step="c", id="~")
         read, effects = step(history(length), said)
         assert (read, len(effects.rows)) == (reads, rows), what
         assert sum(len(value or b"") for value in effects.rows.values()) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "operations", "at_most"),
+    [
+        ("an entry that every later state remembers: folded from its page to the end", "c", {"announce", "amend"}, 64),
+        ("changes nothing: folded to the next page, which begins as it did", "b", set(), 18),
+    ],
+)
+def test_a_late_fact_reads_a_stretch_and_not_the_whole(what: str, value: str, operations: set[str], at_most: int) -> None:
+    """However long the history, of which forty instants are later than the fact; it stood in b then."""
+    costs = []
+    for length in (104, 1_000):  # so that its page begins at one place
+        run = history(length)
+        rows = Watched(run, scans=True)
+        late = fact(length - 40.5, step=value, id="~")
+        effects = Advance(run.program)(FactsRecord(msgspec.msgpack.encode(late), 0, 0, START), rows)
+        assert {json.loads(record.value or b"")["op"] for record in effects.published} == operations, what
+        costs.append((rows.reads, rows.scanned, len(effects.rows)))
+    assert costs[0] == costs[1]
+    reads, scanned, _ = costs[0]
+    assert (scanned, reads <= at_most) == (3, True)
 
 
 def test_a_fact_that_moves_nothing_writes_its_own_row_and_the_head() -> None:

@@ -1,0 +1,91 @@
+"""Lets source partitions that are read from far behind advance side by side, by the Kafka times of their records.
+
+A worker that catches up gets a long run of one partition, then a long run of the next. What is read first would make the
+facts of the others late, which costs a refold and publishes corrections that nobody would have seen in live traffic. So
+records that lie ahead of what the other partitions have delivered wait, for the next transaction if need be. Nobody is
+waited for once nothing more is there to be read, for longer than a second, or once more waits than a transaction may hold:
+it is about order, never about being right (invariant 1).
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from confluent_kafka import Message
+
+from processors.engine.lanes import Lane, Place, Run
+from processors.engine.waiting import Waiting
+
+_LONGEST = 1.0
+"""Seconds that a record waits for other partitions: one that is days behind must not hold up live traffic."""
+
+
+class Merge:
+    """Holds back what is ahead."""
+
+    def __init__(self, lanes: Mapping[Place, Lane], most_records: int, most_bytes: int) -> None:
+        """Begin with nothing.
+
+        Args:
+            lanes: The partitions that flow now.
+            most_records: Records that may wait.
+            most_bytes: Bytes of values that may wait.
+        """
+        self._lanes = lanes
+        self._most_records = most_records
+        self._most_bytes = most_bytes
+
+    @property
+    def holds(self) -> int:
+        """Records that wait."""
+        return sum(lane.waiting.records for lane in self._lanes.values())
+
+    def arrange(self, records: Sequence[Message]) -> list[Run]:
+        """What of these and of the waiting records may be taken now.
+
+        Errors and facts pass: facts are in the order of their own log. Records of partitions that are not ours go (ER-21).
+        """
+        sources = [lane for lane in self._lanes.values() if lane.source]
+        taken: list[Run] = []
+        for place, records_of_one in groupby(records, key=_place):
+            run = list(records_of_one)
+            lane = self._lanes.get(place)
+            if lane is not None and lane.source and len(sources) > 1:
+                lane.waiting.add(run)
+            elif lane is not None or place == _NOWHERE:
+                taken.append((lane, run))
+        return taken + self._level(sources)
+
+    def rest(self) -> list[Run]:
+        """Everything that waits: nothing more is there to be read, so everybody has caught up."""
+        for lane in self._lanes.values():
+            lane.waiting.awaited = False
+        return _released(self._lanes.values())
+
+    def _level(self, sources: Sequence[Lane]) -> list[Run]:
+        """The waiting records up to where every partition has come that is expected to deliver more."""
+        taken = _released(sources, min((lane.waiting.reached for lane in sources if lane.waiting.awaited), default=None))
+        if self._too_much([lane.waiting for lane in sources]):
+            for lane in sources:
+                lane.waiting.awaited = lane.waiting.records > 0  # who keeps everybody waiting is not expected any more
+            taken += _released(sources)
+        return taken
+
+    def _too_much(self, sources: Sequence[Waiting]) -> bool:
+        return bool(sources) and (
+            sum(waiting.records for waiting in sources) > self._most_records
+            or sum(waiting.size for waiting in sources) > self._most_bytes
+            or min(waiting.since for waiting in sources) < time.monotonic() - _LONGEST
+        )
+
+
+def _released(lanes: Iterable[Lane], level: int | None = None) -> list[Run]:
+    return [(lane, records) for lane in lanes if lane.waiting.records and (records := lane.waiting.release(level))]
+
+
+_NOWHERE = ("", -1)
+
+
+def _place(message: Message) -> Place:
+    """Where a record lies; an error lies nowhere."""
+    return _NOWHERE if message.error() is not None else (message.topic(), message.partition())  # type: ignore[return-value]

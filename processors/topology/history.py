@@ -1,0 +1,150 @@
+"""A subject's history in one funnel, cut into pages, so that a late fact folds a stretch of it and not the whole.
+
+A page holds the instants of a stretch, by the keys of their facts, and the state that the stretch begins with. The open page
+is part of the head row; a full one becomes a row of its own, newest first, so that what a late fact needs lies together. Folding
+begins at the page that the fact falls into and ends as soon as a page begins with the state that it began with before: from
+there on nothing can differ, because an instant sees its facts and the state before it and nothing else (invariant 1).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from processors.stages.evidence import KeyedFact
+from processors.stages.instant import evaluate, in_order
+from processors.stages.rules import Version
+from processors.stages.timeline import FunnelState, Match, Move
+from processors.topology import rows as row
+from processors.topology.effects import Rows
+from schemas.instants import FIRST
+
+PAGE = 16
+"""Instants of a page. A late fact evaluates about as many; the head carries half of them on average, some 30 bytes each."""
+
+EMPTY_STATE = row.encode(FunnelState())
+_UNKNOWN = b""
+"""The opening of a page whose state is not known yet: it equals none."""
+
+FactOf = Callable[[bytes], KeyedFact]
+"""A fact of the history, with its key, by its key."""
+
+
+class Refolded(NamedTuple):
+    """What folding a stretch anew has found.
+
+    Attributes:
+        moves: Of the stretch, in the order they happened.
+        matches: Its conversions.
+        members: Keys of its facts: everything published because of another fact stands as it is.
+        pages: The pages of the stretch as they must be kept, without the open one.
+        head: The head, where the stretch reaches it; None where it ended before, and the head stands.
+    """
+
+    moves: list[Move]
+    matches: list[Match]
+    members: list[bytes]
+    pages: list[row.Page]
+    head: row.HeadRow | None
+
+
+def follow(head: row.HeadRow | None, instant: int, fact: bytes, after: bytes) -> tuple[row.HeadRow, row.Page | None]:
+    """The head after one more instant, with one fact; and the page that is full with the instants before it.
+
+    Args:
+        head: The head so far; None before the first instant.
+        instant: Later than all of them, in microseconds.
+        fact: Key of the fact.
+        after: The encoded state after it.
+    """
+    steps = [row.Step(instant, (fact,))]
+    if head is None:
+        return row.HeadRow(row.Page(FIRST, EMPTY_STATE, steps), EMPTY_STATE, after), None
+    if len(head.page.steps) < PAGE:
+        return row.HeadRow(row.Page(head.page.start, head.page.opening, head.page.steps + steps), head.after, after), None
+    return row.HeadRow(row.Page(instant, head.after, steps), head.after, after), head.page
+
+
+def stretch(head: row.HeadRow, rows: Rows, prefix: bytes, instant: int, fact: bytes) -> list[row.Page]:
+    """The pages from the one that a late fact falls into up to the open one, oldest first, with the fact in its place.
+
+    Args:
+        head: The head, whose last instant is later.
+        rows: Where the full pages lie.
+        prefix: Of their keys, see `rows.pages_prefix`.
+        instant: Of the fact, in microseconds.
+        fact: Its key.
+    """
+    pages = [head.page]
+    if instant < head.page.start:
+        for _, value in rows.scan(prefix):  # newest first
+            pages.append(row.decode_page(value))
+            if pages[-1].start <= instant:
+                break
+    pages.reverse()
+    first = pages[0]
+    steps = _with_fact(first.steps, instant, fact)
+    return [*_cut(first.start, first.opening, steps, 2 * PAGE), *pages[1:]]
+
+
+def whole(facts: Iterable[KeyedFact]) -> list[row.Page]:
+    """All pages of a history that is folded from its beginning; none without facts."""
+    grouped = groupby(sorted(facts, key=in_order), key=lambda keyed: keyed[1].occurred_at)
+    steps = [row.Step(instant, tuple(key for key, _ in together)) for instant, together in grouped]
+    return _cut(FIRST, EMPTY_STATE, steps, PAGE) if steps else []
+
+
+def refold(pages: Sequence[row.Page], fact_of: FactOf, version: Version) -> Refolded:
+    """Fold a stretch, oldest page first, until its end or until nothing can differ any more.
+
+    Args:
+        pages: The stretch; the last one is the open page. The first one begins with a known state.
+        fact_of: Finds the facts.
+        version: The funnel.
+    """
+    found = Refolded([], [], [], [], None)
+    state = row.decode_state(pages[0].opening)
+    for page in pages[:-1]:
+        if _rejoined(found, state, page):
+            return found
+        found.pages.append(_folded(found, state, page, fact_of, version))
+    if _rejoined(found, state, pages[-1]):
+        return found
+    *steps, last = pages[-1].steps
+    opened = _folded(found, state, row.Page(pages[-1].start, pages[-1].opening, steps), fact_of, version)
+    before = row.encode(state)
+    _fold(found, state, last, fact_of, version)
+    head = row.HeadRow(row.Page(opened.start, opened.opening, pages[-1].steps), before, row.encode(state))
+    return found._replace(head=head)
+
+
+def _rejoined(found: Refolded, state: FunnelState, page: row.Page) -> bool:
+    """Whether a later page begins as it did before. Bytes differ where only the order of names does, so values are compared."""
+    return bool(found.pages) and page.opening != _UNKNOWN and row.decode_state(page.opening) == state
+
+
+def _folded(found: Refolded, state: FunnelState, page: row.Page, fact_of: FactOf, version: Version) -> row.Page:
+    opening = row.encode(state)
+    for step in page.steps:
+        _fold(found, state, step, fact_of, version)
+    return row.Page(page.start, opening, page.steps)
+
+
+def _fold(found: Refolded, state: FunnelState, step: row.Step, fact_of: FactOf, version: Version) -> None:
+    moves, matches = evaluate(state, step.instant, sorted(map(fact_of, step.members), key=in_order), version)
+    found.moves.extend(moves)
+    found.matches.extend(matches)
+    found.members.extend(step.members)
+
+
+def _with_fact(steps: Sequence[row.Step], instant: int, fact: bytes) -> list[row.Step]:
+    earlier = [step for step in steps if step.instant < instant]
+    there = next((step.members for step in steps if step.instant == instant), ())
+    return [*earlier, row.Step(instant, (*there, fact)), *(step for step in steps if step.instant > instant)]
+
+
+def _cut(start: int, opening: bytes, steps: list[row.Step], longest: int) -> list[row.Page]:
+    """One page, or where there are more than `longest` instants as many as are needed."""
+    if len(steps) <= longest:
+        return [row.Page(start, opening, steps)]
+    later = [row.Page(steps[at].instant, _UNKNOWN, steps[at : at + PAGE]) for at in range(PAGE, len(steps), PAGE)]
+    return [row.Page(start, opening, steps[:PAGE]), *later]

@@ -1,0 +1,25 @@
+"""`check` where not even a client can be made: the reason is a finding, and what depends on it is unknown (ER-16)."""
+
+from pathlib import Path
+
+from processors.engine.findings import missing
+from processors.engine.inspection import Inspection
+from processors.engine.settings import EngineSettings
+from schemas.application import OwnTopics
+
+TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
+
+
+def test_files_that_are_not_there_are_findings_and_the_rest_is_unknown(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone.pem")
+    kafka = {
+        "bootstrap.servers": "127.0.0.1:1",
+        "security.protocol": "ssl",
+        "ssl.ca.location": gone,
+        "ssl.certificate.location": gone,
+    }
+    settings = EngineSettings("app", "one", kafka, {"in": "web"}, TOPICS, tmp_path)
+    found = list(Inspection(settings, 4, None).findings())
+    assert {finding.subject for finding in missing(found)} == {"kafka.ssl.*", "127.0.0.1:1"}
+    assert gone in " ".join(finding.says for finding in missing(found))
+    assert {finding.area for finding in found if finding.state == "unknown"} == {"topic", "permission"}

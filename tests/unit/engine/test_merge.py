@@ -1,0 +1,98 @@
+"""Partitions that are far behind advance side by side, and nothing ever waits for good."""
+
+from typing import Any, cast
+
+import pytest
+
+from processors.engine import merge as module
+from processors.engine.lanes import Lane, Place
+from processors.engine.merge import Merge
+from tests.unit.engine.scripted import Record
+
+
+class Timed(Record):
+    """A record with a Kafka time in milliseconds."""
+
+    def __init__(self, partition: int, offset: int, at: int, topic: str = "in") -> None:
+        super().__init__(topic, partition, offset, b"", b"v")
+        self.at = at
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.at
+
+
+def lanes(partitions: int = 2) -> dict[Place, Lane]:
+    found = {("in", number): Lane("in", number, "web") for number in range(partitions)}
+    return found | {("facts", 0): Lane("facts", 0, "")}
+
+
+def records(partition: int, *times: int, first: int = 0) -> list[Any]:
+    return [Timed(partition, first + index, at) for index, at in enumerate(times)]
+
+
+def taken(found: Any) -> list[tuple[int, int]]:
+    return [(record.partition(), record.at) for _, records in found for record in records]
+
+
+def test_what_lies_ahead_waits_for_the_others() -> None:
+    merge = Merge(lanes(), 100, 100)
+    assert taken(merge.arrange(records(0, 1, 5, 9))) == []
+    assert taken(merge.arrange(records(1, 2, 6))) == [(0, 1), (0, 5), (1, 2), (1, 6)]
+    assert merge.holds
+    assert taken(merge.arrange(records(1, 12, first=2))) == [(0, 9)]
+    assert taken(merge.rest()) == [(1, 12)]
+    assert not merge.holds
+
+
+def test_once_nothing_more_is_there_nobody_is_waited_for() -> None:
+    """As in live traffic: the next record of a partition is taken at once."""
+    merge = Merge(lanes(), 100, 100)
+    merge.rest()
+    assert taken(merge.arrange(records(0, 7))) == [(0, 7)]
+    assert taken(merge.arrange(records(1, 3))) == [(1, 3)]
+
+
+def test_the_order_of_a_partition_is_kept_whatever_its_times() -> None:
+    merge = Merge(lanes(), 100, 100)
+    merge.arrange(records(0, 9, 1, 20))
+    first = taken(merge.arrange(records(1, 8)))
+    assert first == [(1, 8)]
+    assert taken(merge.arrange(records(1, 15, first=1))) == [(0, 9), (0, 1), (1, 15)]
+
+
+def test_facts_pass_and_strangers_go() -> None:
+    merge = Merge(lanes(), 100, 100)
+    facts, stranger = [cast(Any, Timed(0, 0, 99, topic="facts"))], [cast(Any, Timed(7, 0, 99))]
+    assert taken(merge.arrange([*records(0, 50), *facts, *stranger])) == [(0, 99)]
+
+
+@pytest.mark.parametrize(("most_records", "most_bytes"), [(3, 100), (100, 3)])
+def test_a_partition_that_delivers_nothing_holds_up_a_bounded_amount(most_records: int, most_bytes: int) -> None:
+    merge = Merge(lanes(), most_records, most_bytes)
+    assert taken(merge.arrange(records(0, 1, 2, 3))) == []
+    assert taken(merge.arrange(records(0, 4, first=3))) == [(0, 1), (0, 2), (0, 3), (0, 4)]
+    assert taken(merge.arrange(records(0, 5, first=4))) == [(0, 5)], "it is not expected any more"
+
+
+def test_nothing_waits_longer_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partition that is days behind must not hold up live traffic."""
+    merge = Merge(lanes(), 100, 100)
+    merge.arrange([*records(0, 1_000), *records(1, 5)])
+    assert merge.holds
+    monkeypatch.setattr(module, "_LONGEST", 0.0)
+    assert taken(merge.arrange(records(1, 6, first=1))) == [(1, 6), (0, 1_000)]
+
+
+def test_what_waits_is_read_again_when_its_transaction_is_aborted() -> None:
+    flowing = lanes()
+    merge = Merge(flowing, 100, 100)
+    merge.arrange([*records(0, 1, 9), *records(1, 5)])
+    lane = flowing["in", 0]
+    lane.start = 0  # the record that was taken
+    lane.settle(committed=False)
+    assert not merge.holds
+
+
+def test_a_partition_alone_waits_for_nobody() -> None:
+    merge = Merge(lanes(partitions=1), 100, 100)
+    assert taken(merge.arrange(records(0, 3, 1))) == [(0, 3), (0, 1)]
