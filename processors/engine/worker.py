@@ -115,7 +115,8 @@ class Worker:
         ready = preflight.check_topics(admin, settings, self._clients.transactional_id, there, configs=self._check_configs)
         if self._check_configs:
             reader = make_client(Consumer, self._clients.mark_reader() | options)
-            check_partition_count(reader, settings.topics.changelog, ready.partitions)
+            name, within = settings.topics.changelog, settings.connect_within
+            check_partition_count(reader, name, ready.partitions, within, self._beat)
         topics = [*settings.source_topics, settings.topics.facts]
         self.metrics.initialise(self._topology.definitions_digest, settings.source_topics, topics, settings.label_sets)
         producer = make_client(Producer, self._clients.producer() | options)
