@@ -4,16 +4,19 @@
 # Variables:  PYTHON=/path/to/python3.13   the interpreter for a new .venv
 #             ARGS="-k name"               passed on to pytest, demo and bench
 #             KILLS=100                    how many kill -9 `test-soak` deals out
+#             MINUTES=10 SEED=7            how long `chaos` goes on, and the seed of an earlier run
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-soak lint format bench schemas constraints clean
+.PHONY: help demo test test-fast test-soak chaos lint format bench schemas constraints clean
 
 BIN   := .venv/bin
 BASE  := .venv/.base
 DEV   := .venv/.dev
 KILLS ?= 25
+MINUTES ?= 10
+SEED  ?=
 ARGS  ?=
 
 # The demo needs what a user has, nothing more; tests and checks come with the development extras.
@@ -35,6 +38,9 @@ test-fast: $(DEV) ## The tests that need no broker; under a minute
 
 test-soak: $(DEV) ## Kill workers at random while input flows, and compare the result with the oracle
 	$(BIN)/pytest -m soak --require-kafka --kills $(KILLS) $(ARGS)
+
+chaos: $(DEV) ## Mix all faults at random for MINUTES while input flows; SEED= repeats a run
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: $(DEV) ## Style, types, import arrows, the shipped definitions and the published schemas
 	$(BIN)/ruff check .
