@@ -5,17 +5,20 @@
 #             ARGS="-k name"               passed on to pytest, demo and bench
 #             KILLS=100                    how many kill -9 `test-soak` deals out
 #             SECONDS=3600                 for how long `fuzz` fuzzes, all targets together
+#             MINUTES=10 SEED=7            how long `chaos` goes on, and the seed of an earlier run
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-soak fuzz lint format bench schemas constraints clean
+.PHONY: help demo test test-fast test-soak fuzz chaos lint format bench schemas constraints clean
 
 BIN   := .venv/bin
 BASE  := .venv/.base
 DEV   := .venv/.dev
 KILLS ?= 25
 SECONDS ?= 600
+MINUTES ?= 10
+SEED  ?=
 ARGS  ?=
 
 # The demo needs what a user has, nothing more; tests and checks come with the development extras.
@@ -40,6 +43,9 @@ test-soak: $(DEV) ## Kill workers at random while input flows, and compare the r
 
 fuzz: $(DEV) ## Fuzz decoders, definitions and configuration for SECONDS; new inputs join tests/fuzz/corpus
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --save $(ARGS)
+
+chaos: $(DEV) ## Mix all faults at random for MINUTES while input flows; SEED= repeats a run
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: $(DEV) ## Style, types, import arrows, the shipped definitions and the published schemas
 	$(BIN)/ruff check .

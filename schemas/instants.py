@@ -15,6 +15,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_DAY = _EPOCH.date()
 
 FIRST, LAST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND - 1
 """The instants that can be written: the years 1 to 9999."""
@@ -50,17 +51,20 @@ def format_instant(instant: int) -> str:
     Raises:
         ValueError: The instant lies outside the years 1 to 9999.
     """
-    second, fraction = divmod(instant, SECOND)
+    day, time = divmod(instant, DAY)
     try:
-        text = _format_second(second)
+        date = _format_day(day)
     except OverflowError as error:
         raise ValueError(f"{instant} microseconds lie outside the years 1 to 9999") from error
+    second, fraction = divmod(time, SECOND)
+    minute, second = divmod(second, 60)
+    text = f"{date}T{minute // 60:02}:{minute % 60:02}:{second:02}"
     if not fraction:
         return text + "Z"
     digits = f"{fraction:06}"
     return f"{text}.{digits[:3] if digits.endswith('000') else digits}Z"
 
 
-@lru_cache(maxsize=1 << 12)  # facts of one batch share their seconds
-def _format_second(second: int) -> str:
-    return (_EPOCH + timedelta(seconds=second)).isoformat()[:-6]  # without +00:00
+@lru_cache(maxsize=1 << 12)
+def _format_day(day: int) -> str:
+    return (_FIRST_DAY + timedelta(days=day)).isoformat()

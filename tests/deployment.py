@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,10 @@ class Deployment:
         self.source_topic = {name: source.topics[0] for name, source in self.loaded.application.sources.items()}
         funnelstream("topics", "create", "--config", config, "--with-sources")
 
-    def worker(self, name: str) -> WorkerProcess:
-        """A worker of this application, as `funnelstream run` starts it."""
-        command = [sys.executable, "-m", "processors.cli.main", "run", "--config", str(self.config), "--instance", name]
+    def worker(self, name: str, config: Path | None = None) -> WorkerProcess:
+        """A worker of this application, as `funnelstream run` starts it; with a configuration of its own, if it must have one."""
+        config = config or self.config
+        command = [sys.executable, "-m", "processors.cli.main", "run", "--config", str(config), "--instance", name]
         return WorkerProcess(command, self.folder / f"{name}.log")
 
     def store(self, name: str) -> Path:
@@ -47,7 +49,7 @@ class Deployment:
 
     def producer(self) -> Producer:
         """A producer for the source topics."""
-        return Producer({**self.kafka, "enable.idempotence": True, "linger.ms": 20})
+        return Producer({**self.kafka, "enable.idempotence": True, "linger.ms": 20, "log_level": 0})
 
     def read(self, topic: str) -> list[Message]:
         """Every committed record of a topic."""
@@ -61,8 +63,12 @@ class Deployment:
             "dead_letters": self.read(self.topics.dead_letters),
         }
 
-    def wait_through(self) -> None:
-        """Wait until the group has committed every record of the sources and of facts, and no more come."""
+    def wait_through(self, attend: Callable[[], None] = lambda: time.sleep(0.3)) -> None:
+        """Wait until the group has committed every record of the sources and of facts, and no more come.
+
+        Args:
+            attend: Called between two looks.
+        """
         consumer = Consumer({**self.kafka, "group.id": self.loaded.application.application, "log_level": 0})
         deadline = time.monotonic() + QUIET
         still = 0
@@ -71,7 +77,7 @@ class Deployment:
                 behind = self._behind(consumer)
                 still = 0 if behind else still + 1
                 assert time.monotonic() < deadline, f"still behind after {QUIET:.0f} s: {behind}"
-                time.sleep(0.3)
+                attend()
         finally:
             consumer.close()
 

@@ -95,13 +95,14 @@ class EventUse:
     __slots__ = ("_wheres", "paths")
 
     def __init__(self, signals: Iterable[Signal], orderings: Iterable[Orderings]) -> None:
-        self._wheres: list[Predicate] = []
+        wheres: list[Predicate] = []
         paths: dict[str, None] = {}
         for signal, known in zip(signals, orderings, strict=True):
-            self._wheres.append(compile_condition(signal.where, known, lambda _: None))
+            wheres.append(compile_condition(signal.where, known, lambda _: None))
             paths.update(dict.fromkeys(fields_in(signal.where)))
+        self._wheres = () if always in wheres else tuple(wheres)  # none: every event of the name passes
         self.paths = tuple((path, tuple(path.split(".")[1:])) for path in paths)
 
     def wants(self, values: Values) -> bool:
         """Whether any signal of this event name passes on the event alone; if none does the event is dropped in ingest."""
-        return any(where is always or where(values, {}) for where in self._wheres)
+        return not self._wheres or any(where(values, {}) for where in self._wheres)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from confluent_kafka import Consumer, TopicPartition
 
+from processors.engine import mark
 from processors.engine.lanes import Lane, Place
 from processors.engine.parts import Parts
 from processors.engine.restore import Restorer
@@ -43,6 +44,8 @@ class Assignment:
         """
         self._consumer = parts.consumer
         self._source_topics = parts.settings.source_topics
+        self._facts = parts.settings.topics.facts
+        self._count = parts.partitions
         self._incremental = parts.clients.consumer_protocol
         self._storehouse = parts.storehouse
         self._metrics = parts.metrics
@@ -124,6 +127,7 @@ class Assignment:
     def _assigned(self, partitions: list[TopicPartition]) -> None:
         """Take partitions over, paused; without explicit offsets, so that each begins at the group's own, or at its beginning."""
         self.joined = True
+        self._refuse_growth(partitions)
         self._metrics.rebalances.labels("assigned").inc()
         places = [TopicPartition(each.topic, each.partition) for each in partitions]
         if self._incremental:
@@ -138,6 +142,12 @@ class Assignment:
             if not source:
                 self._restorer.add(each.partition)
         log.info("assigned %s", _names(partitions))
+
+    def _refuse_growth(self, partitions: list[TopicPartition]) -> None:
+        """ER-3: a facts partition that was not there at the start has keys whose rows are behind another one."""
+        most = max((each.partition for each in partitions if each.topic not in self._source_topics), default=-1)
+        if most >= self._count:
+            raise mark.grown(f"topic {self._facts}", self._count, most + 1)
 
     def _revoked(self, partitions: list[TopicPartition]) -> None:
         """ER-19: the group waits for this callback, so the transaction ends now and the partitions' state with it."""

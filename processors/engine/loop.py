@@ -48,7 +48,9 @@ _FOR_GOOD = {
     KafkaError._UNKNOWN_TOPIC: "run `funnelstream topics create --config FILE`",
     KafkaError._UNKNOWN_PARTITION: "partitions of a topic cannot be taken back: restore the topic",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant WRITE on the topic (ER-31)",
-    KafkaError.INVALID_RECORD: "the topic refuses records of this shape: check its configuration",
+    KafkaError.INVALID_RECORD: "the topic refuses records of this shape or time: check its configuration, and that the clock of "
+    "this machine is that of the brokers (message.timestamp.after.max.ms)",
+    KafkaError.INVALID_TIMESTAMP: "set the clock of this machine by that of the brokers (message.timestamp.after.max.ms)",
     KafkaError.POLICY_VIOLATION: "a policy of the brokers refuses the record",
 }
 """Failed deliveries that no repetition mends, and what does."""

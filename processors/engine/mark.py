@@ -6,6 +6,7 @@ the offset of the facts topic, the definitions that made the rows, and the parti
 
 import msgspec
 
+from processors.engine.offsets import Bounds
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.state.rows import RESERVED
 
@@ -33,6 +34,11 @@ def encode(mark: Mark) -> bytes:
     return msgspec.json.encode(mark)
 
 
+def decode(row: bytes) -> Mark:
+    """The mark of a row's value."""
+    return msgspec.json.decode(row, type=Mark)
+
+
 def check(row: bytes | None, committed: int | None, expected: Mark, place: str) -> None:
     """Refuse rows that do not belong to the group's offsets or to this worker.
 
@@ -53,13 +59,9 @@ def check(row: bytes | None, committed: int | None, expected: Mark, place: str) 
             f"{place}: the group has read it up to offset {committed}, but its changelog holds no state: the changelog topic was "
             f"deleted, truncated or renamed (ER-25). Bring it back, or {_BEGIN_AGAIN}.",
         )
-    found = msgspec.json.decode(row, type=Mark)
+    found = decode(row)
     if found.partitions != expected.partitions:
-        raise Stop(
-            ENVIRONMENT,
-            f"{place}: its state was written with {found.partitions} partitions, the topic has {expected.partitions} now: "
-            f"keys live in other partitions (ER-3). Partitions cannot be taken back, so {_BEGIN_AGAIN}.",
-        )
+        raise grown(place, found.partitions, expected.partitions)
     if committed is None or committed != found.facts:
         says = "no offset" if committed is None else f"offset {committed}"
         raise Stop(
@@ -77,18 +79,36 @@ def check(row: bytes | None, committed: int | None, expected: Mark, place: str) 
         )
 
 
-def check_unread(first: int | None, committed: int | None, place: str) -> None:
-    """Refuse to go on where records were deleted that nobody has read.
+def grown(place: str, before: int, now: int) -> Stop:
+    """The end of a worker whose facts or changelog have other partitions than the state was written with (ER-3)."""
+    return Stop(
+        ENVIRONMENT,
+        f"{place}: its state was written with {before} partitions, the topic has {now} now: "
+        f"keys live in other partitions (ER-3). Partitions cannot be taken back, so {_BEGIN_AGAIN}.",
+    )
+
+
+def check_unread(log: Bounds, committed: int | None, place: str) -> None:
+    """Refuse to go on where records were deleted that nobody has read, or where the log is another one.
 
     Args:
-        first: Offset of the first record that the facts partition still has.
+        log: Where the facts partition begins and ends.
         committed: The group's offset of it; None when there is none.
         place: Names the partition in the sentence.
 
     Raises:
-        Stop: The records between the two are lost; reading would go on behind them without a word.
+        Stop: The records between the two are lost; reading would go on behind them, or begin again, without a word.
     """
-    if first is None or committed is None or first <= committed + 1:  # the marker of the last transaction read counts one
+    if committed is None:
+        return
+    if log.end < committed:
+        raise Stop(
+            ENVIRONMENT,
+            f"{place}: the group has read it up to offset {committed}, but it ends at offset {log.end}: the topic was made anew "
+            f"or truncated, and its offsets mean other facts now (ER-25). Bring it back, or {_BEGIN_AGAIN}.",
+        )
+    first = log.earliest
+    if first <= committed + 1:  # the marker of the last transaction read counts one
         return
     raise Stop(
         ENVIRONMENT,

@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.engine import mark
@@ -47,7 +46,7 @@ def read_marks(
                 if (error := message.error()) is not None and error.code() != error._PARTITION_EOF:
                     raise KafkaException(error)
                 if error is None and message.key() == mark.KEY and (value := message.value()) is not None:
-                    marks[message.partition() or 0] = msgspec.json.decode(value, type=mark.Mark)
+                    marks[message.partition() or 0] = mark.decode(value)
             before = dict(reached)
             _follow(reader, changelog, reached)
             unfinished = {number: bound for number, bound in unfinished.items() if reached[number] < bound.end}

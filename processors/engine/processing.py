@@ -17,6 +17,7 @@ from processors.engine.headers import headers_of
 from processors.engine.lanes import Lane, Run
 from processors.engine.parts import Parts
 from processors.engine.stop import AGAIN, BUG, ENVIRONMENT, Stop
+from processors.engine.topic_watch import gone
 from processors.engine.transaction import TooLarge
 from processors.engine.triage import MustAbort, Verdict, triage
 from processors.sources.statement import SourceRecord
@@ -208,7 +209,13 @@ class Processing:
         if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
             raise self._errors.ending(error, "reading", topic)
         if error.code() in _GONE:
-            raise Stop(ENVIRONMENT, f"topic {topic} is gone ({error.str()}): create it again, then start")
+            raise gone(topic, error.str())
+        if error.code() == KafkaError._MAX_POLL_EXCEEDED:  # a static member is not let back, and nobody says so
+            raise Stop(
+                AGAIN,
+                f"this worker left its group, because a transaction took longer than max.poll.interval.ms ({error.str()}): lower "
+                "limits.batch_records or raise max.poll.interval.ms under kafka. A restart is exact.",
+            )
         log.warning("reading %s: %s (%s); going on", topic, error.str(), error.name())
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:

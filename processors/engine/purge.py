@@ -1,12 +1,12 @@
 """Deletes committed facts that are older than `topics.keep_facts`, as Kafka Streams does for its repartition topics.
 
-Time-based retention could delete what a long outage left unread; this never goes beyond what is committed. Each worker does it
-for its own partitions, every few minutes, through futures: the loop never waits for it, and a refusal is no reason to stop.
+Time-based retention could delete what a long outage left unread; this never goes beyond what is committed. Age is counted by the
+brokers' clock, from the newest fact read here: no clock of a worker can delete what is to be kept. Each worker does it for its
+own partitions, every few minutes, through futures: the loop never waits for it, and a refusal is no reason to stop.
 """
 
 import logging
 import time
-from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Any
 
@@ -52,9 +52,11 @@ class Purge:
             self._ask(self._keep)
 
     def _ask(self, keep: float) -> None:
-        kept_from = OffsetSpec.for_timestamp(int((time.time() - keep) * 1000))
-        asked = {TopicPartition(self._facts, lane.partition): kept_from for lane in self._facts_lanes()}
-        if asked:
+        lanes = self._facts_lanes()
+        newest = max((lane.stamp for lane in lanes), default=0)
+        if newest:
+            kept_from = OffsetSpec.for_timestamp(newest - int(keep * 1000) + 1)
+            asked = {TopicPartition(self._facts, lane.partition): kept_from for lane in lanes}
             self._asked = self._admin.list_offsets(asked, request_timeout=_TIMEOUT)
 
     def _delete(self) -> None:
@@ -91,5 +93,5 @@ class Purge:
                     error_of(why).str(),
                 )
 
-    def _facts_lanes(self) -> Iterable[Lane]:
+    def _facts_lanes(self) -> list[Lane]:
         return [lane for lane in self._lanes.values() if lane.overlay is not None and lane.committed]

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from processors.engine import mark
-from processors.engine.admin import OffsetSpec
-from processors.engine.offsets import Bounds, BoundsQuestion, OffsetQuestion
+from processors.engine.offsets import Bounds, BoundsQuestion
 from processors.engine.parts import Parts
 from processors.engine.progress import Progress, no_progress
 from processors.engine.settings import make_client
@@ -31,17 +30,21 @@ _COMMITTED = 1.0
 """Seconds that the group's offsets may keep the loop from polling; asked again until they are there."""
 TOMBSTONES_KEPT = 23 * 3600.0
 """Seconds. Brokers keep tombstones for `delete.retention.ms`, 24 h: an older store may hold rows that were deleted since."""
+_CLOCKS_APART = 1800.0
+"""Seconds that a clock may have been put back since a store was written; with more nobody can say how old it is."""
+_MARKER = 1
+"""Offsets behind the last row: the commit marker. Nothing was written since, so a store is complete however old it looks."""
 
 
 class _Partition:
     """How far the restore of one partition has come."""
 
-    def __init__(self, number: int, committed: int | None, question: BoundsQuestion, facts: OffsetQuestion) -> None:
+    def __init__(self, number: int, committed: int | None, question: BoundsQuestion, facts: BoundsQuestion) -> None:
         self.number = number
         self.committed = committed
         self.question = question
         self.facts = facts
-        self.facts_first: int | None = None
+        self.facts_bounds = Bounds(0, 0)
         self.bounds = Bounds(0, 0)
         self.start = 0
         self.position = 0
@@ -53,8 +56,9 @@ class _Partition:
         """The reader has passed the end, or was at least answered where nothing is to be read: a missing permission shows."""
         if not (self.reading and self.answered and self.position >= self.bounds.end):
             return False
-        self.facts_first = self.facts.answer()
-        return self.facts_first is not None
+        bounds = self.facts.answer()
+        self.facts_bounds = bounds or self.facts_bounds
+        return bounds is not None
 
 
 class Restorer:
@@ -140,8 +144,8 @@ class Restorer:
                 del self._unasked[answer.partition]
                 committed = answer.offset if answer.offset >= 0 else None
                 question = BoundsQuestion(self._admin, (self._changelog, answer.partition))
-                first = OffsetQuestion(self._admin, (self._facts, answer.partition), OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-                self._active[answer.partition] = _Partition(answer.partition, committed, question, first)
+                facts = BoundsQuestion(self._admin, (self._facts, answer.partition))
+                self._active[answer.partition] = _Partition(answer.partition, committed, question, facts)
 
     def _start_reading(self) -> None:
         """Step 2: the ends of the changelog, then the reader from where the store is to be trusted."""
@@ -165,8 +169,12 @@ class Restorer:
             why = f"reaches offset {position.offset}, ahead of the changelog's end {bounds.end}"
         elif position.offset < bounds.earliest:
             why = f"reaches offset {position.offset}, before the changelog's beginning {bounds.earliest}"
-        elif time.time() - position.written_at > TOMBSTONES_KEPT:
+        elif bounds.end - position.offset <= _MARKER:
+            return position.offset
+        elif (age := time.time() - position.written_at) > TOMBSTONES_KEPT:
             why = "is older than the changelog keeps tombstones"
+        elif age < -_CLOCKS_APART:
+            why = f"was written {-age / 3600:.1f} h in the future: a clock was set, so its age is not known"
         else:
             return position.offset
         if why:
@@ -232,7 +240,7 @@ class Restorer:
         row = self._storehouse.store.get(number, mark.KEY)
         place = f"{self._facts} partition {number}"
         mark.check(row, restoring.committed, self._expected, place)
-        mark.check_unread(restoring.facts_first, restoring.committed, place)
+        mark.check_unread(restoring.facts_bounds, restoring.committed, place)
 
     def _check_patience(self) -> None:
         now = time.monotonic()

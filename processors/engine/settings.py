@@ -80,6 +80,7 @@ class EngineSettings:
         listen: `host:port` of the probes and metrics (port 0: any free one); None for no server.
         keep_facts: Seconds that a committed record of the facts topic is kept; None: for ever.
         purge_every: Seconds between two looks at what may go.
+        watch_every: Seconds between two looks at whether the topics are still those of the start.
         connect_within: Seconds to keep trying a broker that does not answer at the start.
         restore_patience: Seconds without any progress of a restore before it is given up (ER-24). More than the 40 s for which
             a dead worker's transaction can hold back readers (ER-17).
@@ -96,6 +97,7 @@ class EngineSettings:
     listen: str | None = "127.0.0.1:8080"
     keep_facts: float | None = None
     purge_every: float = 300.0
+    watch_every: float = 10.0
     connect_within: float = 30.0
     restore_patience: float = 90.0
     label_sets: Mapping[str, Sequence[tuple[str, ...]]] = field(default_factory=dict)
@@ -141,7 +143,11 @@ class Clients:
 
     def consumer(self) -> dict[str, Any]:
         """The group member that reads sources and facts."""
-        group = {"group.id": self._settings.application, "max.poll.interval.ms": KAFKA_DEFAULTS["max.poll.interval.ms"]}
+        group = {
+            "group.id": self._settings.application,
+            "max.poll.interval.ms": KAFKA_DEFAULTS["max.poll.interval.ms"],
+            "queued.max.messages.kbytes": "16384",  # fetched ahead: a transaction's worth or two, not librdkafka's 64 MiB
+        }
         if self.consumer_protocol:
             group["group.remote.assignor"] = "range"
         else:
@@ -186,6 +192,10 @@ class Clients:
         group = ("group.protocol", "group.remote.assignor", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.")
         given = self._of((*_PRODUCER_ONLY, *group, "auto.offset.reset", "partition.assignment.", "fetch.wait.max.ms"))
         return self._common() | given | ours
+
+    def mark_reader(self) -> dict[str, Any]:
+        """The reader that looks for marks before anything is joined, past open transactions."""
+        return self.reader() | {"isolation.level": "read_uncommitted"}
 
     def admin(self) -> dict[str, Any]:
         """The client for questions about topics and offsets."""

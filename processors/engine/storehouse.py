@@ -9,13 +9,14 @@ import logging
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from processors.engine.preflight import Ready
 from processors.engine.settings import EngineSettings
 from processors.engine.stop import AGAIN, ENVIRONMENT, Stop
-from processors.state.rows import Damaged, Store
+from processors.state.rows import Damaged, Store, Unwritable
 from processors.state.store import DiskStore, Label
 
 log = logging.getLogger(__name__)
@@ -102,9 +103,7 @@ class Storehouse:
                 return False
             self._store = DiskStore(self._path, self._label)
         except OSError as why:
-            raise Stop(
-                ENVIRONMENT, f"the store at {self._path} cannot be opened: {why}. Check state.path and its permissions."
-            ) from why
+            raise self._unwritable(why) from why
         return True
 
     def close(self) -> None:
@@ -113,18 +112,33 @@ class Storehouse:
             try:
                 self._store.close()
             except Damaged as why:
-                log.warning("%s", self.discard(why).sentence)
+                log.warning("%s", self.give_up(why).sentence)
             self._store = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
-    def discard(self, why: Damaged) -> Stop:
-        """Delete a store that cannot be used any more (ER-26); returns the end of this process, whose next start restores."""
-        if self._store is not None:
-            self._store.delete()
-            self._store = None
+    def give_up(self, why: Damaged) -> Stop:
+        """Delete a store that cannot be read any more, keep one that only cannot be written; returns the end of this process.
+
+        Either way what the last commit made of the rows is in the changelog, and the next start restores what is missing (ER-26).
+        """
+        store, self._store = self._store, None
+        if isinstance(why, Unwritable):
+            if store is not None:
+                with suppress(Damaged):
+                    store.close()
+            return self._unwritable(why)
+        if store is not None:
+            store.delete()
         return Stop(AGAIN, f"the store at {self._path} is damaged ({why}) and was deleted; the next start restores it (ER-26)")
+
+    def _unwritable(self, why: Exception) -> Stop:
+        return Stop(
+            ENVIRONMENT,
+            f"the store at {self._path} cannot be written: {why}. Make room on its disk, or let this user write to state.path, "
+            "then start again: nothing is lost, the store is kept and what it lacks is restored (ER-26)",
+        )
 
     def _locked(self) -> bool:
         try:

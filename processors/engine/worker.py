@@ -8,6 +8,7 @@ Nothing but the loop's thread touches consumer, producer or store (ER-29).
 import logging
 import os
 import threading
+from collections.abc import Callable
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
@@ -22,6 +23,7 @@ from processors.engine.lag import Lag
 from processors.engine.lanes import Lane, Place
 from processors.engine.loop import Loop
 from processors.engine.metrics import Metrics
+from processors.engine.partition_count import check_partition_count
 from processors.engine.parts import Parts
 from processors.engine.processing import Processing
 from processors.engine.purge import Purge
@@ -29,6 +31,7 @@ from processors.engine.restore import Restorer
 from processors.engine.settings import Clients, EngineSettings, Limits, make_client
 from processors.engine.stop import AGAIN, Stop
 from processors.engine.storehouse import Storehouse
+from processors.engine.topic_watch import TopicWatch
 from processors.engine.transaction import Transaction
 from processors.engine.triage import error_of
 from processors.engine.watchdog import Watchdog
@@ -110,6 +113,10 @@ class Worker:
         admin = make_client(AdminClient, self._clients.admin() | options)
         there = first_contact(admin, self._errors, settings.connect_within, self._beat).topics
         ready = preflight.check_topics(admin, settings, self._clients.transactional_id, there, configs=self._check_configs)
+        if self._check_configs:
+            reader = make_client(Consumer, self._clients.mark_reader() | options)
+            name, within = settings.topics.changelog, settings.connect_within
+            check_partition_count(reader, name, ready.partitions, within, self._beat)
         topics = [*settings.source_topics, settings.topics.facts]
         self.metrics.initialise(self._topology.definitions_digest, settings.source_topics, topics, settings.label_sets)
         producer = make_client(Producer, self._clients.producer() | options)
@@ -147,10 +154,10 @@ class Worker:
         failure: Stop | None = None
         try:
             assignment.subscribe([*self._settings.source_topics, self._settings.topics.facts])
-            loop.run(assignment, (assignment.touch, Purge(parts).step, assignment.check_welcome))
+            loop.run(assignment, self._upkeep(parts, assignment))
             assignment.touch(now=True)
         except Damaged as why:
-            failure = parts.storehouse.discard(why)
+            failure = parts.storehouse.give_up(why)
         except Stop as stop:
             failure = stop
         except KafkaException as raised:
@@ -159,6 +166,11 @@ class Worker:
         self._leave(parts, failure)
         if failure is not None:
             raise failure
+
+    def _upkeep(self, parts: Parts, assignment: Assignment) -> list[Callable[[], None]]:
+        """What the loop does besides, once a turn."""
+        upkeep = [assignment.touch, Purge(parts).step, assignment.check_welcome]
+        return [*upkeep, TopicWatch(parts).step] if self._check_configs else upkeep
 
     def _leave(self, parts: Parts, failure: Stop | None) -> None:
         """Producer first, then consumer (ER-28): a static member sends no leave, so its peers see no rebalance."""

@@ -5,7 +5,7 @@ namespace and which values are nobody's is decided here, before the strongest is
 arrival (identity, R14).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -45,6 +45,10 @@ class Identifier(NamedTuple):
     """Entity kind: visitor, lead, deal, account."""
 
 
+Ranked = Sequence[tuple[str, Namespace]]
+"""A format's names of identifiers with their namespaces, strongest first."""
+
+
 class Identifiers:
     """Chooses the strongest identifier of a record."""
 
@@ -60,28 +64,31 @@ class Identifiers:
         self._ignored = SHARED_VALUES | {value.lower() for value in ignore}
         self._hash_key = hash_key
 
-    def strongest(self, source: str, said: Mapping[str, str], names: Mapping[str, str]) -> Identifier | None:
-        """The strongest identifier that this source may assert; None where the record has none.
+    def ranked(self, source: str, names: Mapping[str, str]) -> Ranked:
+        """Which identifiers of a source's records count, strongest first; those that the source may not assert are left out.
 
         Args:
             source: Name of the source, for trust.
-            said: The record's identifiers, by the format's name (`traits.email`).
-            names: The format's name to the namespace.
+            names: The format's name of an identifier (`traits.email`) to its namespace.
         """
-        best: tuple[int, Namespace, str] | None = None
-        for name, value in said.items():
-            rank, namespace = self._namespaces[names[name]]
-            if best is not None and best[0] <= rank:
-                continue
-            if namespace.from_ and source not in namespace.from_:
-                continue
-            text = self._normalised(namespace, value)
-            if text.lower() not in self._ignored:
-                best = rank, namespace, text
-        if best is None:
-            return None
-        _, namespace, text = best
-        return Identifier(f"{namespace.name}:{self._published(namespace, text)}", namespace.kind)
+        known = [(*self._namespaces[namespace], name) for name, namespace in names.items()]
+        known.sort(key=lambda each: each[0])
+        return [(name, namespace) for _, namespace, name in known if not namespace.from_ or source in namespace.from_]
+
+    def strongest(self, said: Mapping[str, str], ranked: Ranked) -> Identifier | None:
+        """The strongest identifier that the source of a record may assert; None where the record has none.
+
+        Args:
+            said: The record's identifiers, by the format's name.
+            ranked: Of its source, see `ranked`.
+        """
+        for name, namespace in ranked:
+            value = said.get(name)
+            if value is not None:
+                text = self._normalised(namespace, value)
+                if text.lower() not in self._ignored:
+                    return Identifier(f"{namespace.name}:{self._published(namespace, text)}", namespace.kind)
+        return None
 
     def named(self, text: str) -> str | None:
         """The identifier that a person means by `namespace:value`, as it is published; None where no namespace has that name."""

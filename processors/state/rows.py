@@ -15,6 +15,10 @@ class Damaged(Exception):
     """The store cannot be read or written any more. What it held is in the changelog."""
 
 
+class Unwritable(Damaged):
+    """The folder of the store cannot be written: no room, read-only, no permission. What is in it is still good."""
+
+
 class Position(NamedTuple):
     """How far into the changelog a partition's rows reach."""
 

@@ -1,11 +1,14 @@
 """The store on disk: one RocksDB per worker instance, every key prefixed with its partition (two bytes, big endian).
 
 It is a cache of the changelog (ER-26): when it cannot be opened, or was written for another application or partition count, it is
-deleted and restored. The write-ahead log is on but never synced to disk: after a kill nothing is lost, and after a power loss
-RocksDB comes back to an earlier write batch, whose changelog position says where to go on.
+deleted and restored. Not so on a disk that is full or read-only: deleting would mend nothing, so it stays for when there is room.
+The write-ahead log is on but never synced to disk: after a kill nothing is lost, and after a power loss RocksDB comes back to an
+earlier write batch, whose changelog position says where to go on.
 """
 
+import errno
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +19,7 @@ from types import TracebackType
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
 
-from processors.state.rows import Damaged, Position
+from processors.state.rows import Damaged, Position, Unwritable
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +33,21 @@ _LABEL = _OWN + b"label"
 _POSITION = Struct(">qd")
 _MEMTABLE = 16 << 20
 _CACHE = 48 << 20
+
+_UNWRITABLE = [
+    os.strerror(code)
+    for code in (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EMFILE,
+        errno.ENFILE,
+    )
+]
+"""What RocksDB passes on of the system's own words when nothing is wrong with the files."""
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -51,7 +69,7 @@ class _Guard:
 
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(why, Exception):
-            raise Damaged(str(why)) from why
+            raise _broken(why) from why
 
 
 _GUARDED = _Guard()
@@ -82,7 +100,7 @@ class DiskStore:
         try:  # not `with _GUARDED`, which costs as much as the row: this is called for every row of every fact
             value: bytes | None = self._get(self._prefixes[partition] + key)
         except Exception as why:
-            raise Damaged(str(why)) from why
+            raise _broken(why) from why
         return value
 
     def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -137,13 +155,19 @@ class DiskStore:
 
 
 def _open(path: Path, label: Label) -> Rdict:
-    """A database with this label: the one on disk when it opens and fits, else a new one (ER-26)."""
+    """A database with this label: the one on disk when it opens and fits, else a new one (ER-26).
+
+    Raises:
+        OSError: The folder cannot be written, so neither could a new one be; what is there stays.
+    """
     if path.exists():
         db = None
         try:
             db = Rdict(str(path), _options())
             found = _label_of(db)
         except Exception as why:
+            if _unwritable(why):
+                raise OSError(_first_line(why)) from why
             log.warning("store %s cannot be opened (%s): deleted, restoring from the changelog", path, _first_line(why))
         else:
             if found == label:
@@ -176,7 +200,10 @@ def _options() -> Options:
     table.set_block_cache(Cache(_CACHE))
     table.set_bloom_filter(10, False)
     table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     options = Options(raw_mode=True)
+    options.set_memtable_whole_key_filtering(True)  # most keys that are looked for are those of new facts
+    options.set_memtable_prefix_bloom_ratio(0.1)
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)
     options.set_write_buffer_size(_MEMTABLE)
@@ -190,6 +217,14 @@ def _after(prefix: bytes) -> bytes:
     """The first key after all keys that start with `prefix`; a partition's prefix is never all ones."""
     stem = prefix.rstrip(b"\xff")
     return stem[:-1] + bytes([stem[-1] + 1])
+
+
+def _broken(why: Exception) -> Damaged:
+    return Unwritable(_first_line(why)) if _unwritable(why) else Damaged(_first_line(why))
+
+
+def _unwritable(why: Exception) -> bool:
+    return any(reason in str(why) for reason in _UNWRITABLE)
 
 
 def _first_line(why: Exception) -> str:

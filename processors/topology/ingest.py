@@ -101,7 +101,7 @@ class Ingest:
         values = self._values(effects, plan, statement)
         if values is None:
             return
-        entity = self._program.identifiers.strongest(plan.name, statement.identifiers, plan.identifiers)
+        entity = self._program.identifiers.strongest(statement.identifiers, plan.identifiers)
         if entity is None:
             raise Undecodable(
                 "no_identifier",

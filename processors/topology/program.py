@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from processors.classification.predicates import Orderings
 from processors.classification.signals import EventUse
-from processors.identity.identifiers import Identifiers
+from processors.identity.identifiers import Identifiers, Ranked
 from processors.sources import decoder_for
 from processors.sources.statement import Decoder
 from processors.stages.fold import Timeline, accept, fold_accepted
@@ -29,8 +29,8 @@ class SourcePlan(NamedTuple):
 
     name: str
     decoder: Decoder
-    identifiers: Mapping[str, str]
-    """The format's name of an identifier to its namespace."""
+    identifiers: Ranked
+    """Those that count, strongest first."""
     fields: Mapping[tuple[str, str], Sequence[tuple[str, FieldSource]]]
     """(What the record is about, its name of a property) to the canonical fields it sets."""
 
@@ -71,7 +71,7 @@ class Program:
             hash_key.get_secret_value().encode() if hash_key is not None else b"",
         )
         self.sources = {
-            name: _plan(name, source, frozenset(self.events), read, application.limits.nesting)
+            name: _plan(name, source, frozenset(self.events), read, application.limits.nesting, self.identifiers)
             for name, source in application.sources.items()
         }
         self._kinds = {namespace.name: namespace.kind for namespace in application.identity.namespaces}
@@ -135,7 +135,9 @@ def _field_types(application: Application) -> dict[str, FieldType]:
     return {field: given.type for source in application.sources.values() for field, given in fields_of(source).items()}
 
 
-def _plan(name: str, source: Source, used_events: frozenset[str], used_fields: set[str], nesting: int) -> SourcePlan:
+def _plan(
+    name: str, source: Source, used_events: frozenset[str], used_fields: set[str], nesting: int, identifiers: Identifiers
+) -> SourcePlan:
     fields: dict[tuple[str, str], list[tuple[str, FieldSource]]] = {}
     for field, given in fields_of(source).items():
         if field in used_fields:
@@ -144,7 +146,7 @@ def _plan(name: str, source: Source, used_events: frozenset[str], used_fields: s
     decoder = decoder_for(
         source.format, used_events=used_events, identifiers=tuple(source.identifiers), session=source.session, nesting=nesting
     )
-    return SourcePlan(name, decoder, dict(source.identifiers), fields)
+    return SourcePlan(name, decoder, identifiers.ranked(name, source.identifiers), fields)
 
 
 _SAID_ONLY = {"description", "owner"}

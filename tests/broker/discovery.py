@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from confluent_kafka.admin import AdminClient
@@ -22,7 +22,7 @@ ANSWERS_WITHIN = 90.0
 
 
 class Broker(Protocol):
-    """A single broker that the caller may stop; `kill` and `start` again keep its data and address."""
+    """One broker that the caller may stop; `kill` or `shut_down`, and `start` again, keep its data and address."""
 
     bootstrap: str
     origin: str
@@ -40,6 +40,18 @@ class Broker(Protocol):
 
     def kill(self) -> None:
         """Stop at once, as a crash would (SIGKILL)."""
+        ...
+
+    def shut_down(self) -> None:
+        """Stop in order, as an operator would (SIGTERM), and wait for the end."""
+        ...
+
+    def pause(self) -> None:
+        """Stop it from running, with its sockets open: a broker that hangs."""
+        ...
+
+    def resume(self) -> None:
+        """Let a paused broker run again."""
         ...
 
     def stop(self) -> None:
@@ -65,7 +77,9 @@ class _Given:
 
     def kill(self) -> None:
         """Not ours to kill."""
-        raise NoBroker("a broker given by KAFKA_BOOTSTRAP_SERVERS cannot be killed by a test; use start_private_broker()")
+        raise NoBroker("a broker given by KAFKA_BOOTSTRAP_SERVERS cannot be disturbed by a test; use start_private_broker()")
+
+    shut_down = pause = resume = kill
 
     def stop(self) -> None:
         """Not ours to stop."""
@@ -91,31 +105,56 @@ def start_private_broker(properties: Mapping[str, str] | None = None, listeners:
     Raises:
         NoBroker: Neither Docker nor Java 17+ with Maven is there.
     """
+    settings, protocols = dict(properties or {}), dict(listeners or {})
+    [broker] = _start(lambda: [container.ContainerBroker(settings, protocols)], lambda: [jvm.JvmBroker(settings, protocols)])
+    return _answering(broker)
+
+
+def start_private_cluster(properties: Mapping[str, str] | None = None, count: int = 3) -> Sequence[Broker]:
+    """Start brokers of the caller's own that replicate: three copies of everything, two of them in sync (ER-17).
+
+    Args:
+        properties: Broker settings on top of the usual ones.
+        count: How many.
+
+    Raises:
+        NoBroker: Neither Docker nor Java 17+ with Maven is there.
+    """
     settings = dict(properties or {})
+    brokers = _start(lambda: container.container_cluster(settings, count), lambda: jvm.jvm_cluster(settings, count))
+    for broker in brokers:
+        _answering(broker, count)
+    return brokers
+
+
+def _start(*ways: Callable[[], Sequence[Broker]]) -> Sequence[Broker]:
+    """Brokers by the first way that this machine offers, started and to be removed when this process ends."""
     reasons: list[str] = []
-    ways: tuple[Callable[[dict[str, str], Mapping[str, str]], Broker], ...] = (container.ContainerBroker, jvm.JvmBroker)
     for way in ways:
         try:
-            broker = way(settings, listeners or {})
+            brokers = way()
         except (container.NoDocker, jvm.NoJava) as why:
             reasons.append(str(why))
             continue
-        broker.start()
-        atexit.register(broker.stop)
-        return _answering(broker)
+        for broker in brokers:
+            atexit.register(broker.stop)
+            broker.start()
+        return brokers
     raise NoBroker(
         "No Kafka broker for the tests: set KAFKA_BOOTSTRAP_SERVERS to a running one, or start Docker, or install Java 17+ and "
         f"Maven (tried: KAFKA_BOOTSTRAP_SERVERS is not set; {'; '.join(reasons)})."
     )
 
 
-def _answering(broker: Broker) -> Broker:
-    """Wait until the broker answers a metadata request; say where it came from."""
+def _answering(broker: Broker, count: int = 1) -> Broker:
+    """Wait until the broker answers a metadata request and sees all its peers; say where it came from."""
     admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
     deadline = time.monotonic() + ANSWERS_WITHIN
     while True:
         try:
             nodes = admin.list_topics(timeout=2).brokers
+            if len(nodes) < count:
+                raise NoBroker(f"{len(nodes)} of {count} brokers have joined")
         except Exception as why:
             if time.monotonic() > deadline:
                 broker.stop()

@@ -4,7 +4,6 @@ The JVM is a grandchild behind a small shell that waits on a pipe: when this pro
 the shell kills the broker. Nothing is left running after a crash of the tests.
 """
 
-import base64
 import contextlib
 import os
 import re
@@ -13,19 +12,21 @@ import signal
 import subprocess
 import tempfile
 import time
-import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tests.broker.properties import ONE_NODE, escaped, free_port, listening
+from tests.broker.properties import CLUSTER, Node, escaped, free_port, listening, properties_of
 
 HERE = Path(__file__).parent
 LIBS = HERE / "target" / "libs"
 JAVA_AT_LEAST = 17
 
 _UNTIL_THE_PIPE_CLOSES = (
-    'LOG=$1; shift; "$@" >"$LOG" 2>&1 </dev/null & pid=$!; echo $pid; cat >/dev/null; kill -9 $pid 2>/dev/null'
+    'LOG=$1; shift; exec 3<&0; "$@" >"$LOG" 2>&1 </dev/null 3<&- & pid=$!; echo $pid; '
+    "{ cat <&3; kill -9 $pid; } >/dev/null 2>&1 & exec >/dev/null 2>&1; wait $pid"
 )
+_SHUTS_DOWN_WITHIN = 60.0
+"""Seconds of an orderly stop: it hands its partitions to its peers, if it has any."""
 
 
 class NoJava(Exception):
@@ -35,11 +36,14 @@ class NoJava(Exception):
 class JvmBroker:
     """One KRaft node, broker and controller in one JVM, on free ports of the loopback interface."""
 
-    def __init__(self, properties: dict[str, str], protocols: Mapping[str, str]) -> None:
+    def __init__(
+        self, properties: dict[str, str], protocols: Mapping[str, str], node: Node | None = None, peers: list[Node] | None = None
+    ) -> None:
+        """A node that is not started; without `node` the only one of its cluster."""
         _check_java()
         _resolve_jars()
-        controller = f"127.0.0.1:{free_port()}"
-        self.listeners = {name: f"127.0.0.1:{free_port()}" for name in ("PLAINTEXT", *protocols)}
+        node = node or local_node(1, protocols)
+        self.listeners = {**node.listeners}
         self.bootstrap = self.listeners["PLAINTEXT"]
         self.origin = "Java with the jars of tests/broker/pom.xml"
         self._folder = Path(tempfile.mkdtemp(prefix="funnelstream-broker-"))
@@ -47,10 +51,10 @@ class JvmBroker:
         self.log = self._folder / "broker.log"
         self._shell: subprocess.Popen[str] | None = None
         self._pid = 0
-        own = {"controller.quorum.voters": f"1@{controller}", "log.dirs": str(self._folder / "log")}
-        own |= listening(self.listeners | {"CONTROLLER": controller}, self.listeners, protocols)
-        settings = ONE_NODE | own | properties
-        self._settings.write_text("".join(f"{name}={escaped(value)}\n" for name, value in settings.items()))
+        self._heap = "1g" if peers is None else "512m"
+        settings = properties_of(node, peers or [node]) | {"log.dirs": str(self._folder / "log")}
+        settings |= listening(self.listeners | {"CONTROLLER": node.controller}, self.listeners, protocols)
+        self._settings.write_text("".join(f"{name}={escaped(value)}\n" for name, value in (settings | properties).items()))
         self._format()
 
     @property
@@ -60,7 +64,7 @@ class JvmBroker:
 
     def start(self) -> None:
         """Start the JVM on the folder's data."""
-        heap = ["-Xms256m", "-Xmx1g", "-XX:+UseG1GC"]
+        heap = ["-Xms256m", f"-Xmx{self._heap}", "-XX:+UseG1GC"]
         command = ["java", *heap, "-cp", f"{LIBS}/*", "kafka.Kafka", str(self._settings)]
         self._shell = subprocess.Popen(
             ["sh", "-c", _UNTIL_THE_PIPE_CLOSES, "sh", str(self.log), *command],
@@ -74,6 +78,13 @@ class JvmBroker:
 
     def kill(self) -> None:
         """SIGKILL; the data stays for `start`."""
+        self._end(signal.SIGKILL)
+
+    def shut_down(self) -> None:
+        """SIGTERM, and wait: an orderly stop; the data stays for `start`."""
+        if self._shell is not None:
+            os.kill(self._pid, signal.SIGTERM)
+            self._shell.wait(_SHUTS_DOWN_WITHIN)
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
@@ -103,12 +114,23 @@ class JvmBroker:
 
     def _format(self) -> None:
         tool = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{LIBS}/*", "kafka.tools.StorageTool"]
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         done = subprocess.run(
-            [*tool, "format", "-t", cluster, "-c", str(self._settings)], capture_output=True, text=True, check=False
+            [*tool, "format", "-t", CLUSTER, "-c", str(self._settings)], capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise NoJava(f"Kafka's StorageTool could not format {self._folder}: {done.stdout}{done.stderr}")
+
+
+def local_node(number: int, listeners: Iterable[str] = ()) -> Node:
+    """A node on free ports of this machine, with these listeners besides PLAINTEXT."""
+    addresses = {name: f"127.0.0.1:{free_port()}" for name in ("PLAINTEXT", *listeners)}
+    return Node(number, addresses, f"127.0.0.1:{free_port()}")
+
+
+def jvm_cluster(properties: dict[str, str], count: int) -> list[JvmBroker]:
+    """So many nodes of one cluster, not started."""
+    nodes = [local_node(number) for number in range(1, count + 1)]
+    return [JvmBroker(properties, {}, node, nodes) for node in nodes]
 
 
 def _check_java() -> None:

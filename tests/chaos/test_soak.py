@@ -8,58 +8,18 @@ it.
 import os
 import random
 import shutil
-import threading
 import time
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from processors.stages.fold import accept
-from processors.topology import rows as row
-from processors.topology.program import Program
-from schemas.facts import Fact, entity_key, fact_key
 from tests.broker.discovery import Broker
-from tests.chaos.inputs import CONFIGURATION, FUNNELS, Inputs, Sent
-from tests.deployment import Deployment, bodies, faults_of_the_log
+from tests.chaos.flow import Flow, deploy
+from tests.chaos.verdict import PLANTS, faults_of_the_rows, judge, plant
+from tests.deployment import Deployment
 from tests.kafka.processes import WorkerProcess
-from tests.oracle import expected, facts_of, net
 
 WORKERS = 3
-LEADS = 600
-RATE = 400
-"""Records a second."""
-
-
-class _Flow(threading.Thread):
-    """Sends records at a steady rate until it is stopped."""
-
-    def __init__(self, deployment: Deployment, seed: int) -> None:
-        super().__init__(name="flow", daemon=True)
-        self.sent: list[Sent] = []
-        self._deployment = deployment
-        self._inputs = Inputs(seed, LEADS)
-        self._chance = random.Random(seed)
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        producer = self._deployment.producer()
-        began = time.monotonic()
-        while not self._ended.is_set():
-            while len(self.sent) < (time.monotonic() - began) * RATE:
-                sent = self._inputs.next()
-                self.sent.append(sent)
-                topic = self._deployment.source_topic[sent.source]
-                # Any partition: what is about one lead comes over several of them, in any order.
-                producer.produce(topic, sent.value, partition=self._chance.randrange(4))
-                producer.poll(0)
-            time.sleep(0.01)
-        producer.flush()
-
-    def end(self) -> list[Sent]:
-        self._ended.set()
-        self.join(60)
-        return self.sent
 
 
 def test_workers_killed_at_random(broker: Broker, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -67,9 +27,9 @@ def test_workers_killed_at_random(broker: Broker, tmp_path: Path, request: pytes
     seed = int(os.environ.get("FUNNELSTREAM_SOAK_SEED") or random.SystemRandom().randrange(10**6))
     kills = request.config.getoption("--kills")
     print(f"soak: seed {seed}, {kills} kills")
-    deployment = _deploy(broker, tmp_path)
+    deployment = deploy(broker.bootstrap, tmp_path, "soak")
     workers = [deployment.worker(f"worker-{number}").start() for number in range(WORKERS)]
-    flow = _Flow(deployment, seed)
+    flow = Flow(deployment, seed)
     flow.start()
     for worker in workers:
         worker.wait_ready()
@@ -82,29 +42,16 @@ def test_workers_killed_at_random(broker: Broker, tmp_path: Path, request: pytes
 
     published = deployment.published()
     program = deployment.loaded.program
-    facts = facts_of(program, ((said.source, said.value, None) for said in sent))
-    found = net(bodies([*published["transitions"], *published["conversions"]]))
-    wanted = expected(program, facts)
-    lost, doubled = wanted.keys() - found.keys(), found.keys() - wanted.keys()
+    verdict = judge(program, sent, published)
     print(
-        f"soak: {dealt}; {len(sent)} records, {len(facts)} facts, {len(published['transitions'])} transition and "
-        f"{len(published['conversions'])} conversion records, {len(published['dead_letters'])} dead letters; "
-        f"{len(lost)} lost, {len(doubled)} doubled"
+        f"soak: {dealt}; {verdict.sent} records, {len(verdict.facts)} facts, published {verdict.published}; "
+        f"{len(verdict.lost)} lost, {len(verdict.doubled)} doubled"
     )
-    assert faults_of_the_log(published) == [], f"seed {seed}"
-    assert (lost, doubled) == (set(), set()), f"seed {seed}"
-    assert found == wanted, f"seed {seed}"
-    assert len(published["transitions"]) > len(sent) / 20, "the input moved hardly anybody"
-    _check_restored(deployment, program, facts)
-
-
-def _deploy(broker: Broker, folder: Path) -> Deployment:
-    (folder / "funnels").mkdir()
-    for name, text in FUNNELS.items():
-        (folder / "funnels" / name).write_text(text)
-    config = folder / "soak.yml"
-    config.write_text(CONFIGURATION.format(application=f"soak-{uuid4().hex[:8]}", folder=folder, bootstrap=broker.bootstrap))
-    return Deployment(config, folder)
+    assert (verdict.lost, verdict.doubled, verdict.wrong) == (set(), [], []), f"seed {seed}"
+    assert verdict.published["transitions"] > len(sent) / 20, "the input moved hardly anybody"
+    assert faults_of_the_rows(deployment, program, verdict.facts) == [], f"seed {seed}"
+    for kind in PLANTS:
+        assert not judge(program, *plant(kind, sent, published)).exact, f"the oracle does not see a record {kind}"
 
 
 def _torment(deployment: Deployment, workers: list[WorkerProcess], kills: int, chance: random.Random) -> dict[str, int]:
@@ -135,32 +82,3 @@ def _torment(deployment: Deployment, workers: list[WorkerProcess], kills: int, c
                 time.sleep(chance.uniform(0.5, 3))
         worker.start()
     return dealt
-
-
-def _check_restored(deployment: Deployment, program: Program, facts: list[Fact]) -> None:
-    """What a restore would bring back: the accepted facts of every lead, and heads that are what `fold` gives."""
-    rows: dict[bytes, bytes] = {}
-    for message in deployment.read(deployment.topics.changelog):
-        key, value = message.key() or b"", message.value()
-        if value is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = value
-    of_entity: dict[str, list[Fact]] = {}
-    for fact in facts:
-        of_entity.setdefault(fact.entity, []).append(fact)
-    for entity, said in of_entity.items():
-        kept = {
-            key[-16:]: row.decode_fact(value).fact
-            for key, value in rows.items()
-            if key.startswith(row.facts_prefix(entity_key(entity)))
-        }
-        assert {key: fact.fingerprint for key, fact in kept.items()} == {
-            fact_key(fact.source, fact.id): fact.fingerprint for fact in accept(said).values()
-        }
-        for version in program.funnels:
-            head = rows.get(row.head_row_key(entity_key(entity), version.key))
-            timeline = program.timeline(version, said)
-            assert (head is None) == (timeline.instant is None)
-            if head is not None:
-                assert row.decode_state(row.decode_head(head).after) == timeline.state

@@ -14,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
     NewTopic,
     ResourceType,
 )
@@ -28,6 +29,8 @@ from tests.small_funnel import SMALL
 
 PARTITIONS = 4
 INPUTS = 3
+SENT_WITHIN = 120
+"""Seconds; brokers may be away for a while."""
 ROLES = ("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead_letters")
 
 
@@ -55,11 +58,19 @@ class Application:
     def client(self, **more: Any) -> dict[str, Any]:
         return {**self.kafka, "log_level": 0, **more}
 
-    def create(self) -> "Application":
-        new = NewTopic(self.input, INPUTS, 1)
+    def create_input(self) -> None:
+        new = NewTopic(self.input, INPUTS, -1)
         self.admin.create_topics([new])[self.input].result()
+
+    def create(self) -> "Application":
+        self.create_input()
         create_topics(self.admin, wanted_topics(self.topics, PARTITIONS))
         return self
+
+    def grow(self, topic: str, count: int) -> None:
+        """Give a topic more partitions, and let what is sent from here on know of them."""
+        self.admin.create_partitions([NewPartitions(topic, count)])[topic].result()
+        self._producer = Producer(self.client(**{"linger.ms": 5}))
 
     def delete(self, *topics: str) -> None:
         """Delete topics, and wait until the brokers have done so."""
@@ -126,18 +137,18 @@ class Application:
 
     # What goes in.
 
-    def send(self, pairs: Iterable[tuple[str, str | int]], topic: str | None = None) -> None:
+    def send(self, pairs: Iterable[tuple[str, str | int]], topic: str | None = None, partition: int = -1) -> None:
         """Send keys with numbers, or with the words of the summing topology."""
         for key, value in pairs:
             if isinstance(value, int):
                 self.sent[key].append(value)
             while True:
                 try:
-                    self._producer.produce(topic or self.input, str(value).encode(), key.encode())
+                    self._producer.produce(topic or self.input, str(value).encode(), key.encode(), partition)
                     break
                 except BufferError:
                     self._producer.poll(0.1)
-        assert self._producer.flush(30) == 0
+        assert self._producer.flush(SENT_WITHIN) == 0
 
     def send_some(self, count: int, keys: int = 20) -> None:
         """Send so many numbers, spread over the keys."""
@@ -176,22 +187,32 @@ class Application:
         """The published steps."""
         return [json.loads(message.value() or b"") for message in self.read(self.topics.transitions)]
 
-    def wait_exact(self, within: float = 60.0) -> None:
-        """Wait until everything sent has become a step, then hold every step against what was sent: none lost, none doubled."""
+    def wait_exact(self, within: float = 60.0, beginning: int = 0) -> None:
+        """Wait until everything sent has become a step, then hold every step against what was sent: none lost, none doubled.
+
+        Args:
+            within: Seconds.
+            beginning: How many of the first steps are gone with a topic that was deleted.
+        """
         deadline = time.monotonic() + within
-        while len(steps := self.steps()) < self.amount:
+        while len(steps := self.steps()) < self.amount - beginning:
             if time.monotonic() > deadline:
                 tails = "\n".join(worker.tail(25) for worker in self._workers.values())
                 raise AssertionError(f"{len(steps)} of {self.amount} steps after {within:.0f} s\n{tails}")
             time.sleep(0.1)
-        counts: dict[str, list[int]] = defaultdict(list)
-        totals: dict[str, int] = {}
-        for step in steps:
-            counts[step["key"]].append(step["count"])
-            totals[step["key"]] = step["sum"]
+        counts, totals = _told(steps)
         for key, numbers in self.sent.items():
-            assert counts[key] == list(range(1, len(numbers) + 1)), f"steps of {key}"
+            ends = len(numbers) + 1
+            assert counts[key] == list(range(ends - len(counts[key]), ends)), f"steps of {key}"
             assert totals[key] == sum(numbers), f"sum of {key}"
+        assert len(steps) == self.amount - beginning
+
+    def check_exact_so_far(self) -> None:
+        """Hold what was published against the beginning of what was sent: nothing doubled, nothing wrong, whatever is missing."""
+        counts, totals = _told(self.steps())
+        for key, count in counts.items():
+            assert count == list(range(1, len(count) + 1)), f"steps of {key}"
+            assert totals[key] == sum(self.sent[key][: len(count)]), f"sum of {key}"
 
     def snapshots(self) -> dict[str, dict[str, Any] | None]:
         """The last lead snapshot of every key."""
@@ -238,6 +259,16 @@ class Application:
             return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10) for number in partitions}
         finally:
             consumer.close()
+
+
+def _told(steps: Iterable[dict[str, Any]]) -> tuple[defaultdict[str, list[int]], dict[str, int]]:
+    """The numbers of the steps of each key, and its last sum."""
+    counts: defaultdict[str, list[int]] = defaultdict(list)
+    totals: dict[str, int] = {}
+    for step in steps:
+        counts[step["key"]].append(step["count"])
+        totals[step["key"]] = step["sum"]
+    return counts, totals
 
 
 def _commits(consumer: Consumer, places: list[TopicPartition]) -> bool:

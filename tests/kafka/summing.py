@@ -3,10 +3,11 @@
 A source record `key -> number` becomes one fact; a fact raises the key's sum, publishes the step (`key -> count, sum`) to
 transitions, a snapshot to leads, and keeps `sum:key` and `step:key:count` as rows. A source value `drop` is dropped, `dead`
 becomes a dead letter of its whole value, `bug` is an exception in ingest, `late-bug` one in advance, `forget` deletes the key's
-rows.
+rows, `sleep N` takes so many seconds in advance of a topology that naps.
 """
 
 import json
+import time
 from typing import Any
 
 from processors.sources.statement import SourceRecord
@@ -18,8 +19,9 @@ DIGEST = "sha256:summing"
 class Summing:
     """Deterministic: the same records give the same effects."""
 
-    def __init__(self, digest: str = DIGEST) -> None:
+    def __init__(self, digest: str = DIGEST, *, naps: bool = False) -> None:
         self.definitions_digest = digest
+        self._naps = naps
 
     def ingest(self, record: SourceRecord) -> Effects:
         effects = Effects()
@@ -44,6 +46,9 @@ class Summing:
         name, value = fact["key"], fact["value"]
         if value == "late-bug":
             raise ArithmeticError("the summing topology was told to fail later")
+        if value.startswith("sleep "):
+            time.sleep(float(value.removeprefix("sleep ")) if self._naps else 0)
+            return effects
         key = f"sum:{name}".encode()
         if value == "forget":
             effects.rows[key] = None

@@ -25,3 +25,21 @@ def test_er13_er14_er15_a_broker_that_dies_under_load_costs_nothing(private_brok
         app.wait_exact(within=90)
     finally:
         app.close()
+
+
+def test_a_broker_that_is_restarted_in_order_costs_nothing(private_broker: Broker, tmp_path: Path) -> None:
+    """Nobody answers for a while; a worker that was idle or busy is there afterwards, or ends to be restarted."""
+    app = Application(private_broker.bootstrap, tmp_path).create()
+    worker = app.worker(limits={"batch_records": 20}).start().wait_ready()
+    try:
+        app.send_some(1_000)
+        private_broker.shut_down()
+        private_broker.start()
+        app.send_some(100)
+        if not worker.running:
+            assert worker.process.returncode == 5
+            worker.start()
+        worker.wait_ready()
+        app.wait_exact(within=90)
+    finally:
+        app.close()

@@ -17,7 +17,7 @@ def main() -> int:
     logging.basicConfig(
         level=told.pop("log_level", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    topology = Summing(told.pop("digest", DIGEST))
+    topology = Summing(told.pop("digest", DIGEST), naps=told.pop("naps", False))
     told["topics"] = OwnTopics(**told["topics"])
     told["limits"] = Limits(**told.get("limits", {}))
     told["state_path"] = Path(told["state_path"])

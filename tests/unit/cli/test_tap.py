@@ -50,7 +50,7 @@ def identifiers(told: Application) -> Identifiers:
 def test_a_person_is_named_by_the_identifier_that_the_source_sends() -> None:
     """Also where only its hash is published; and by the hash, where that is all one has."""
     known = identifiers(application(identity=IDENTITY))
-    sent = known.strongest("web", {"traits.email": " Ada@Example.org "}, {"traits.email": "email"})
+    sent = known.strongest({"traits.email": " Ada@Example.org "}, known.ranked("web", {"traits.email": "email"}))
     assert sent is not None
     assert known.named("email:ada@example.org") == known.named("email:Ada@Example.ORG ") == sent.text
     assert known.named(sent.text) == sent.text

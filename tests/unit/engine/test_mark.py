@@ -3,6 +3,7 @@
 import pytest
 
 from processors.engine.mark import Mark, check, check_unread, encode
+from processors.engine.offsets import Bounds
 from processors.engine.stop import Stop
 
 MINE = Mark(0, "sha256:mine", 4)
@@ -33,8 +34,16 @@ def test_er25_what_does_not_belong_is_refused(row: bytes | None, committed: int 
 
 
 def test_er25_facts_that_were_deleted_unread_are_named() -> None:
-    check_unread(12, None, "facts partition 0")
-    check_unread(13, 12, "facts partition 0")  # nothing but the marker of the transaction that was read last
+    check_unread(Bounds(12, 12), None, "facts partition 0")
+    check_unread(Bounds(13, 13), 12, "facts partition 0")  # nothing but the marker of the transaction that was read last
     with pytest.raises(Stop, match=r"facts partition 0: .* facts from 12 to 19 were deleted unread") as refused:
-        check_unread(20, 12, "facts partition 0")
+        check_unread(Bounds(20, 20), 12, "facts partition 0")
+    assert refused.value.code == 3
+
+
+def test_er25_facts_that_were_made_anew_are_named() -> None:
+    """The offsets mean other records now; those that the group has not read lie below its offset."""
+    check_unread(Bounds(0, 12), 12, "facts partition 0")
+    with pytest.raises(Stop, match=r"up to offset 12, but it ends at offset 11: the topic was made anew") as refused:
+        check_unread(Bounds(0, 11), 12, "facts partition 0")
     assert refused.value.code == 3

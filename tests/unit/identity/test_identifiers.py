@@ -20,7 +20,7 @@ NAMES = {"contactId": "contact", "userId": "user", "traits.id": "user", "traits.
 def strongest(said: dict[str, str], source: str = "web", key: bytes = KEY) -> tuple[str, str] | None:
     """The entity and its kind."""
     chooser = Identifiers([Namespace.model_validate(one) for one in NAMESPACES], ["Staff"], key)
-    found = chooser.strongest(source, said, NAMES)
+    found = chooser.strongest(said, chooser.ranked(source, NAMES))
     return found and (found.text, found.kind)
 
 

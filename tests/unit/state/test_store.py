@@ -1,5 +1,7 @@
 """Every store keeps the same promises, and an overlay shows a transaction its own writes until it is settled (ER-9, ER-26)."""
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from processors.state.memory import MemoryStore
 from processors.state.overlay import Overlay
-from processors.state.rows import Damaged, Position, Store
+from processors.state.rows import Damaged, Position, Store, Unwritable
 from processors.state.store import DiskStore, Label
 
 PARTITIONS = 3
@@ -123,3 +125,33 @@ def test_er26_a_store_whose_label_cannot_be_read_begins_empty(path: Path, monkey
 
     monkeypatch.setattr("processors.state.store._label_of", corrupt)
     assert DiskStore(path, Label("app", PARTITIONS)).position(1) is None
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE])
+def test_er26_a_disk_that_cannot_be_written_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """RocksDB passes the system's words on; a store is deleted for what is wrong with its files, not with its disk."""
+
+    def fails(*_: object) -> None:
+        raise Exception(f"IO error: While appending to file: {tmp_path}/000004.log: {os.strerror(code)}")
+
+    store = DiskStore(tmp_path / "store", Label("app", PARTITIONS))
+    store.close()
+    monkeypatch.setattr(store, "_get", fails)
+    with pytest.raises(Unwritable, match=os.strerror(code)):
+        store.get(0, b"key")
+    monkeypatch.setattr("processors.state.store.Rdict", fails)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        DiskStore(tmp_path / "store", Label("app", PARTITIONS))
+    assert (tmp_path / "store" / "CURRENT").exists(), "it was deleted"
+
+
+def test_er26_damage_is_no_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise Exception("Corruption: block checksum mismatch")
+
+    store = DiskStore(tmp_path / "store", Label("app", PARTITIONS))
+    monkeypatch.setattr(store, "_get", fails)
+    with pytest.raises(Damaged) as damage:
+        store.get(0, b"key")
+    assert not isinstance(damage.value, Unwritable)
+    store.close()

@@ -1,0 +1,103 @@
+"""Three brokers, three copies, two in sync: stopped, killed, killed in pairs; and a worker away for too long (ER-13, ER-27)."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaException
+
+from tests.broker.discovery import Broker, start_private_cluster
+from tests.kafka.application import Application
+from tests.kafka.processes import WorkerProcess, wait_until
+
+SHORT = {"session.timeout.ms": "30000", "transaction.timeout.ms": "30000", "max.poll.interval.ms": "30000"}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Sequence[Broker]]:
+    brokers = start_private_cluster()
+    yield brokers
+    for broker in brokers:
+        broker.stop()
+
+
+@pytest.fixture
+def app(cluster: Sequence[Broker], tmp_path: Path) -> Iterator[Application]:
+    application = Application(",".join(broker.bootstrap for broker in cluster), tmp_path)
+    wait_until(lambda: len(application.admin.list_topics(timeout=10).brokers) == 3, "all brokers to be back", 120)
+    application.create()
+    yield application
+    application.close()
+
+
+def settle(app: Application, worker: WorkerProcess, within: float = 180.0) -> None:
+    """As a supervisor would: what ended with 3 or 5 is started again until everything is through."""
+
+    def through() -> bool:
+        if not worker.running:
+            assert worker.process.returncode in (3, 5), worker.tail()
+            worker.start()
+        with contextlib.suppress(KafkaException):  # the brokers may be away
+            return len(app.steps()) >= app.amount
+        return False
+
+    wait_until(through, f"everything to be through\n{worker.tail()}", within, every=1.0)
+    app.wait_exact()
+
+
+def test_brokers_that_are_restarted_one_after_the_other_cost_nothing(app: Application, cluster: Sequence[Broker]) -> None:
+    """A rolling restart: two copies in sync are enough to go on. A call that hangs in librdkafka ends the worker (ER-15)."""
+    worker = app.worker().start().wait_ready()
+    for broker in cluster:
+        broker.shut_down()
+        app.send_some(300)
+        settle(app, worker)
+        broker.start()
+        wait_until(lambda: len(app.admin.list_topics(timeout=10).brokers) == 3, "the broker to be back", 120)
+        app.send_some(300)
+        settle(app, worker)
+
+
+def test_one_broker_killed_and_then_another(app: Application, cluster: Sequence[Broker]) -> None:
+    """With one gone the work goes on; with two nothing can be committed, and nothing is; with one back it goes on, exact."""
+    first, second, _ = cluster
+    worker = app.worker(limits={"batch_records": 50}).start().wait_ready()
+    app.send_some(500)
+    first.kill()
+    app.send_some(500)
+    settle(app, worker)
+    app.send_some(1_000)
+    second.kill()
+    time.sleep(15)  # past the 10 s of one transaction call
+    first.start()
+    app.send_some(500)
+    settle(app, worker)
+    second.start()
+    app.send_some(100)
+    settle(app, worker)
+
+
+def test_er27_a_lone_worker_that_was_paused_past_its_timeouts(app: Application) -> None:
+    """Nobody took over: awake, it finds its transaction aborted and its session over, and goes on or ends to be restarted."""
+    worker = app.worker(kafka=SHORT, limits={"batch_records": 50}).start().wait_ready()
+    app.send_some(2_000)
+    worker.sigstop()
+    time.sleep(45)  # past session and transaction, and their check on the brokers
+    worker.sigcont()
+    app.send_some(100)
+    settle(app, worker)
+
+
+def test_a_worker_that_is_slower_than_max_poll_interval_ends_with_the_setting(app: Application) -> None:
+    """librdkafka has left the group and does not let a static member back: it would stand still with its probes green."""
+    worker = app.worker(kafka=SHORT, naps=True).start().wait_ready()
+    app.send_some(100)
+    app.wait_exact()
+    app.send([("slow", "sleep 35")])
+    app.send_some(100)
+    assert worker.wait_ended(120) == 5
+    assert "took longer than max.poll.interval.ms" in worker.output
+    app.worker(kafka=SHORT).start().wait_ready()
+    app.wait_exact()

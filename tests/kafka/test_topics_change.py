@@ -1,0 +1,107 @@
+"""Topics that are deleted or grown in partitions under a running worker (ER-3, ER-25): read from their beginning, or named."""
+
+from typing import Any
+
+import pytest
+
+from processors.engine.topics import create_topics, wanted_topics
+from tests.kafka.application import INPUTS, PARTITIONS, Application
+
+QUICK: dict[str, Any] = {"watch_every": 0.3, "kafka": {"topic.metadata.refresh.interval.ms": "500"}}
+
+
+def test_a_source_that_grows_is_read_from_the_beginning_of_its_new_partitions(app: Application) -> None:
+    """What is written to them before the worker knows of them is read as well."""
+    worker = app.worker(**QUICK).start().wait_ready()
+    app.send_some(50)
+    app.grow(app.input, 2 * INPUTS)
+    for number in range(2 * INPUTS):
+        app.send([(f"new{number}", 1)] * 10, partition=number)
+    app.wait_exact()
+    assert worker.running
+
+
+def test_er03_facts_that_grow_stop_every_worker(app: Application) -> None:
+    """Going on would put leads where their rows are not. What was published until then stays right."""
+    one, two = app.worker("one", **QUICK).start(), app.worker("two", **QUICK).start()
+    one.wait_ready()
+    two.wait_ready()
+    app.send_some(200)
+    app.wait_exact()
+    topic = app.topics.facts
+    app.grow(topic, 2 * PARTITIONS)
+    app.send_some(200)
+    for worker in (one, two):
+        assert worker.wait_ended() == 3
+        assert f"topic {topic}: its state was written with {PARTITIONS} partitions" in worker.output
+        assert "give the application a new name" in worker.output
+    app.check_exact_so_far()
+
+
+def test_er03_both_grown_are_refused_before_anything_is_joined(app: Application) -> None:
+    """A worker that owns none of the old partitions would see no state that contradicts it, and begin every lead anew."""
+    worker = app.worker().start().wait_ready()
+    app.send_some(200)
+    app.wait_exact()
+    worker.kill9()
+    for topic in (app.topics.facts, app.topics.changelog):
+        app.grow(topic, 2 * PARTITIONS)
+    other = app.worker("two").start()
+    assert other.wait_ended() == 3
+    assert f"written with {PARTITIONS} partitions, the topic has {2 * PARTITIONS} now" in other.output
+    assert "assigned" not in other.output
+
+
+@pytest.mark.parametrize("role", ["input", "facts", "changelog"])
+def test_a_topic_that_is_deleted_is_named(app: Application, role: str) -> None:
+    worker = app.worker(**QUICK).start().wait_ready()
+    app.send_some(100)
+    app.wait_exact()
+    topic = app.input if role == "input" else getattr(app.topics, role)
+    app.delete(topic)
+    if role != "input":
+        app.send([("a", "dead"), ("b", "1")])
+    assert worker.wait_ended() == 3
+    assert topic in worker.output
+    assert "Traceback" not in worker.output
+
+
+def test_er25_facts_that_were_made_anew_are_refused(app: Application) -> None:
+    """Their offsets mean other records now: what the group has read and what the rows say do not belong to them."""
+    worker = app.worker(**QUICK).start().wait_ready()
+    app.send_some(100)
+    app.wait_exact()
+    app.delete(app.topics.facts)
+    create_topics(app.admin, wanted_topics(app.topics, PARTITIONS))
+    assert worker.wait_ended() in (3, 5)
+    assert app.topics.facts in worker.output
+    worker.start()
+    assert worker.wait_ended() == 3
+    assert app.topics.facts in worker.output
+    app.check_exact_so_far()
+
+
+def test_an_output_that_was_deleted_is_written_again_once_it_is_back(app: Application) -> None:
+    """What it held is gone with it; what is committed afterwards is neither lost nor doubled."""
+    worker = app.worker(**QUICK).start().wait_ready()
+    app.send_some(100)
+    app.wait_exact()
+    app.delete(app.topics.transitions)
+    app.send_some(100)
+    assert worker.wait_ended() == 3
+    create_topics(app.admin, wanted_topics(app.topics, PARTITIONS))
+    worker.start().wait_ready()
+    app.wait_exact(beginning=100)
+
+
+def test_a_source_that_was_made_anew_is_read_from_its_beginning(app: Application) -> None:
+    worker = app.worker(**QUICK).start().wait_ready()
+    app.send_some(100)
+    app.wait_exact()
+    app.delete(app.input)
+    app.create_input()
+    app.send_some(100)
+    assert worker.wait_ended() == 3
+    assert app.input in worker.output
+    worker.start().wait_ready()
+    app.wait_exact()
