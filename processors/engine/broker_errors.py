@@ -49,6 +49,7 @@ class BrokerErrors:
         self._deadly: KafkaError | None = None
         self._refusal: tuple[Refusal, str] | None = None
         self._refused_since = self._refused_at = 0.0
+        self._answered = False
         self._logged_at: dict[int, float] = {}
 
     def __call__(self, error: KafkaError) -> None:
@@ -95,14 +96,16 @@ class BrokerErrors:
         return ending(error, call, self._names.get(error.code(), topic))
 
     def reached(self) -> None:
-        """A broker has answered: what was said before it did is forgotten."""
+        """A broker has answered: what was said before it did is forgotten, and silence of another one is no refusal any more."""
         self._last = self._refusal = None
+        self._answered = True
 
     def refused(self) -> bool:
         """Whether the brokers were reached and do not let this client in: waiting will not help."""
         if self._refusal is None:
             return False
-        return self._refusal[0].certain or time.monotonic() - self._refused_since >= _PATIENCE
+        uncertain = not self._answered and time.monotonic() - self._refused_since >= _PATIENCE
+        return self._refusal[0].certain or uncertain
 
     def raise_barred(self) -> None:
         """Raise `Stop` when brokers certainly refuse this client now; for a worker that waits for the group to assign to it.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 
 from processors.engine.admin import AclOperation
+from processors.engine.contact import first_contact
 from processors.engine.settings import EngineSettings
 from processors.engine.standalone import Standalone
 from processors.engine.stop import ENVIRONMENT, Stop
@@ -53,12 +54,15 @@ class Destinations:
         Raises:
             Stop: The brokers do not answer.
         """
+        first_contact(log.admin, log.errors, settings.connect_within)
         self._admin = log.admin
         self._sources = settings.source_topics
         self._described = {
             topic: _description(future)
             for topic, future in self._admin.describe_topics(
-                TopicCollection([*self._sources, settings.topics.dead_letters]), include_authorized_operations=True
+                TopicCollection([*self._sources, settings.topics.dead_letters]),
+                include_authorized_operations=True,
+                request_timeout=_TIMEOUT,
             ).items()
         }
         self._dead_letters = settings.topics.dead_letters
@@ -124,6 +128,6 @@ class Destinations:
 def _description(future: Any) -> Any:
     """A topic's description, or the error in its place."""
     try:
-        return future.result(_TIMEOUT)
+        return future.result(_TIMEOUT + 1)
     except KafkaException as raised:
         return error_of(raised)

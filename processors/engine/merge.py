@@ -50,7 +50,7 @@ class Merge:
         for place, records_of_one in groupby(records, key=_place):
             run = list(records_of_one)
             lane = self._lanes.get(place)
-            if lane is not None and lane.source and len(sources) > 1:
+            if lane is not None and lane.source and (len(sources) > 1 or lane.waiting.records):  # behind what waits already
                 lane.waiting.add(run)
             elif lane is not None or place == _NOWHERE:
                 taken.append((lane, run))

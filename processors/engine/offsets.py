@@ -37,7 +37,7 @@ class OffsetQuestion:
         self._admin = admin
         self._place = place
         self._spec = spec
-        self._until = time.monotonic() + _RETRIED_FOR
+        self._until: float | None = None
         self._future = self._ask()
 
     def answer(self) -> int | None:
@@ -56,6 +56,8 @@ class OffsetQuestion:
 
     def _again(self, error: KafkaError) -> None:
         """Ask again with fresh metadata: with the stale epoch of a leader that has moved, every answer would be the same."""
+        if self._until is None:  # from the first failure that is seen: a restore looks at some answers only at its end
+            self._until = time.monotonic() + _RETRIED_FOR
         if triage(error) is Verdict.FORBIDDEN or time.monotonic() > self._until:
             raise ending(error, "list_offsets", self._place[0])
         with suppress(KafkaException):

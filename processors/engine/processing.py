@@ -91,7 +91,7 @@ class Processing:
                 self.records += len(records)
         except MustAbort:
             for lane, records in runs:  # those that were handed out and not taken must be read again as well
-                if lane is not None:
+                if lane is not None and lane.start is None:
                     self._touch(lane, records[0])
             raise
 
@@ -118,9 +118,13 @@ class Processing:
 
     def _touch(self, lane: Lane, first: Message) -> None:
         """The open transaction takes from this partition, from its first record there on."""
-        if lane.start is not None:
-            return
         offset: int = first.offset()  # type: ignore[assignment]  # a record has an offset
+        if lane.start is not None:
+            if offset < lane.next:  # the broker would not notice: what lies between would be taken twice, or never
+                raise Stop(
+                    BUG, f"a bug in funnelstream: {lane.topic} partition {lane.partition} was taken out of order at {offset}"
+                )
+            return
         if lane.overlay is not None and lane.committed is not None and offset < lane.committed:
             raise _read_before(lane, offset)
         if not self._transaction.is_open:

@@ -13,6 +13,7 @@ from processors.sources import decoder_for
 from processors.sources.statement import Decoder
 from processors.stages.fold import Timeline, accept, fold_accepted
 from processors.stages.rules import Version
+from processors.topology import rows as row
 from processors.topology.compiler import compile_funnel, fields_read, signals_of
 from schemas.application import Application, Source
 from schemas.conditions import Signal
@@ -168,4 +169,4 @@ def definitions_digest(funnels: Sequence[Funnel], types: Mapping[str, str], auth
     written = [
         funnel.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CHANGES_NO_TIMELINE) for funnel in funnels
     ]
-    return digest_of({"funnels": written, "types": types, "authority": authority})
+    return digest_of({"rows": row.FORMAT, "funnels": written, "types": types, "authority": authority})

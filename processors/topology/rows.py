@@ -21,6 +21,9 @@ from processors.stages.diff import Publication
 from processors.stages.timeline import FunnelState
 from schemas.facts import Fact
 
+FORMAT = 2
+"""Of the rows; part of the digest that they are written under, so that no release reads what another wrote differently."""
+
 
 class EntityRow(msgspec.Struct, array_like=True, gc=False):
     """An entity: its identifier, and the sequence number of the last transition it published over all funnels."""

@@ -93,6 +93,15 @@ def test_what_waits_is_read_again_when_its_transaction_is_aborted() -> None:
     assert not merge.holds
 
 
+def test_what_waits_of_a_partition_that_is_left_alone_comes_before_what_follows() -> None:
+    """KIP-848 takes single partitions away: the rest of the lanes stay, with what waits of them (ER-2)."""
+    flowing = lanes()
+    merge = Merge(flowing, 100, 100)
+    merge.arrange([*records(0, 1, 9), *records(1, 5)])
+    del flowing["in", 1]
+    assert taken(merge.arrange(records(0, 12, first=2))) == [(0, 9), (0, 12)]
+
+
 def test_a_partition_alone_waits_for_nobody() -> None:
     merge = Merge(lanes(partitions=1), 100, 100)
     assert taken(merge.arrange(records(0, 3, 1))) == [(0, 3), (0, 1)]
