@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from heapq import nsmallest
 from pathlib import Path
 from typing import Annotated
 
@@ -83,21 +84,25 @@ def show(
     format: Printed = "table",
     show_personal: Annotated[bool, typer.Option("--show-personal", help="Show key, headers and value as they are.")] = False,
 ) -> None:
-    """Dead letters whole; of what the record holds its shape, unless --show-personal."""
+    """Dead letters whole, by partition and offset; of what the record holds its shape, unless --show-personal."""
     selected = _Selected(_selection(letters, reason, source, since, until))
     log_to_stderr("warning")
     loaded = load(config)
     settings = engine_settings(loaded, REPLAY_INSTANCE)
     mask = mask_of(loaded.application, show=show_personal)
-    views: list[dict[str, object]] = []
-    further = 0
+    found = 0
+
+    def counted(letters: Iterator[Posted]) -> Iterator[Posted]:
+        nonlocal found
+        for posted in letters:
+            found += 1
+            yield posted
+
     with closing(Standalone(settings)) as log:
-        for posted in selected.of(Letterbox(log, settings.topics.dead_letters)):
-            if len(views) < limit:
-                views.append(view(posted.letter, mask, posted.sent))
-            else:
-                further += 1
-    _print_views(views, format)
+        posted_letters = counted(selected.of(Letterbox(log, settings.topics.dead_letters)))
+        first = nsmallest(limit, posted_letters, key=lambda posted: posted.letter.place)
+    _print_views([view(posted.letter, mask, posted.sent) for posted in first], format)
+    further = found - len(first)
     if further:
         print(f"{further} more: see them with --limit {limit + further}", file=sys.stderr)
     selected.check_found()

@@ -75,7 +75,7 @@ def check(row: bytes | None, committed: int | None, expected: Mark, place: str) 
         raise Stop(
             INPUT,
             f"{place}: its state was written under the definitions {found.definitions}, this worker has {expected.definitions}. "
-            f"Run the definitions that wrote it, or {_BEGIN_AGAIN}.",
+            f"Run the definitions and the release that wrote it, or {_BEGIN_AGAIN}.",
         )
 
 
