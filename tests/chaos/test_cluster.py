@@ -98,6 +98,7 @@ def test_a_worker_that_is_slower_than_max_poll_interval_ends_with_the_setting(ap
     app.send([("slow", "sleep 35")])
     app.send_some(100)
     assert worker.wait_ended(120) == 5
-    assert "took longer than max.poll.interval.ms" in worker.output
+    # Its transaction has timed out as well by then, and which of the two is heard first is up to the brokers.
+    assert "took longer than max.poll.interval.ms" in worker.output or "transaction.timeout.ms" in worker.output
     app.worker(kafka=SHORT).start().wait_ready()
     app.wait_exact()
