@@ -12,6 +12,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # expo
 from processors.engine.findings import Finding, missing
 from processors.engine.inspection import Inspection
 from processors.engine.settings import EngineSettings
+from processors.engine.topics import read_config
 from schemas.application import OwnTopics
 from tests.command import funnelstream, run
 from tests.kafka.application import PARTITIONS, Application
@@ -133,6 +134,7 @@ def test_topics_are_held_against_what_is_wanted(app: Application) -> None:
     new = [NewTopic(topics.changelog, PARTITIONS, 1, config=wrong), NewTopic(topics.metrics, 2, 1)]
     for future in app.admin.create_topics(new).values():
         future.result()
+    wait_until(lambda: read_config(app.admin, topics.changelog).get("cleanup.policy") == "delete", "the new settings to be known")
     found = findings(app)
     said = {finding.sentence: finding.state for finding in found}
 
