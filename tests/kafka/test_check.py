@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # exported at run time
 
 from processors.engine.findings import Finding, missing
@@ -126,6 +127,14 @@ def test_a_running_worker_of_the_instance_is_left_alone(app: Application, protoc
     assert "everything is permitted" in found["authorizer"]["says"]
 
 
+def policy_of(app: Application, topic: str) -> str | None:
+    """Its cleanup.policy; None while the broker does not know a topic yet that was just made."""
+    try:
+        return read_config(app.admin, topic).get("cleanup.policy")
+    except KafkaException:
+        return None
+
+
 def test_topics_are_held_against_what_is_wanted(app: Application) -> None:
     """What breaks is missing, what only differs is a warning, and both come with the mend."""
     topics = app.topics
@@ -134,7 +143,7 @@ def test_topics_are_held_against_what_is_wanted(app: Application) -> None:
     new = [NewTopic(topics.changelog, PARTITIONS, 1, config=wrong), NewTopic(topics.metrics, 2, 1)]
     for future in app.admin.create_topics(new).values():
         future.result()
-    wait_until(lambda: read_config(app.admin, topics.changelog).get("cleanup.policy") == "delete", "the new settings to be known")
+    wait_until(lambda: policy_of(app, topics.changelog) == "delete", "the settings of the new topic to be known")
     found = findings(app)
     said = {finding.sentence: finding.state for finding in found}
 
