@@ -78,7 +78,7 @@ class Classifier:
         found: list[tuple[str, bool]] = []
         taken: set[str] = set()
         for name, exclusive, once, signals in self._by_event.get(fact.name, ()):
-            if exclusive in taken or not (not signals or any(fires(fact, values, memory) for fires in signals)):
+            if exclusive in taken or (signals and not any(fires(fact, values, memory) for fires in signals)):
                 continue
             if exclusive is not None:
                 taken.add(exclusive)

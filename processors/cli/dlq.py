@@ -90,19 +90,11 @@ def show(
     loaded = load(config)
     settings = engine_settings(loaded, REPLAY_INSTANCE)
     mask = mask_of(loaded.application, show=show_personal)
-    found = 0
-
-    def counted(letters: Iterator[Posted]) -> Iterator[Posted]:
-        nonlocal found
-        for posted in letters:
-            found += 1
-            yield posted
-
     with closing(Standalone(settings)) as log:
-        posted_letters = counted(selected.of(Letterbox(log, settings.topics.dead_letters)))
-        first = nsmallest(limit, posted_letters, key=lambda posted: posted.letter.place)
+        fitting = selected.of(Letterbox(log, settings.topics.dead_letters))
+        first = nsmallest(limit, fitting, key=lambda posted: posted.letter.place)
     _print_views([view(posted.letter, mask, posted.sent) for posted in first], format)
-    further = found - len(first)
+    further = selected.found - len(first)
     if further:
         print(f"{further} more: see them with --limit {limit + further}", file=sys.stderr)
     selected.check_found()
@@ -146,16 +138,18 @@ def replay(
 
 
 class _Selected:
-    """The dead letters that are meant; knows which of those named were not there."""
+    """The dead letters that are meant; knows how many there were, and which of those named were not there."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._missing = set(selection.places)
+        self.found = 0
 
     def of(self, letterbox: Letterbox) -> Iterator[Posted]:
         for posted in letterbox.letters():
             if self._selection.takes(posted.letter):
                 self._missing -= posted.letter.names
+                self.found += 1
                 yield posted
 
     def check_found(self) -> None:

@@ -10,6 +10,7 @@ it is about order, never about being right (invariant 1).
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from math import inf
 
 from confluent_kafka import Message
 
@@ -64,7 +65,7 @@ class Merge:
 
     def _level(self, sources: Sequence[Lane]) -> list[Run]:
         """The waiting records up to where every partition has come that is expected to deliver more."""
-        taken = _released(sources, min((lane.waiting.reached for lane in sources if lane.waiting.awaited), default=None))
+        taken = _released(sources, min((lane.waiting.reached for lane in sources if lane.waiting.awaited), default=inf))
         if self._too_much([lane.waiting for lane in sources]):
             for lane in sources:
                 lane.waiting.awaited = lane.waiting.records > 0  # who keeps everybody waiting is not expected any more
@@ -79,7 +80,7 @@ class Merge:
         )
 
 
-def _released(lanes: Iterable[Lane], level: int | None = None) -> list[Run]:
+def _released(lanes: Iterable[Lane], level: float = inf) -> list[Run]:
     return [(lane, records) for lane in lanes if lane.waiting.records and (records := lane.waiting.release(level))]
 
 

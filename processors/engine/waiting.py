@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 from confluent_kafka import Message
@@ -37,7 +38,7 @@ class Waiting:
     @property
     def since(self) -> float:
         """When the first of them came, by the monotonic clock in seconds; infinity where none waits."""
-        return self._runs[0].arrived if self._runs else float("inf")
+        return self._runs[0].arrived if self._runs else inf
 
     def add(self, records: Sequence[Message]) -> None:
         """Records that came, in the order of their partition."""
@@ -47,14 +48,14 @@ class Waiting:
         self.records += len(records)
         self.size += sum(map(len, records))  # a message is as long as its value
 
-    def release(self, level: int | None = None) -> list[Message]:
+    def release(self, level: float = inf) -> list[Message]:
         """Those up to a Kafka time in milliseconds, or all; what lies behind a later record stays behind it."""
         released: list[Message] = []
-        whole = level is None or self.reached <= level
+        whole = self.reached <= level
         while self._runs:
             arrived, records = self._runs.popleft()
-            if not whole and records[-1].timestamp()[1] > level:  # type: ignore[operator]  # there is a level
-                upto = next(index for index, record in enumerate(records) if record.timestamp()[1] > level)  # type: ignore[operator]
+            if not whole and records[-1].timestamp()[1] > level:
+                upto = next(index for index, record in enumerate(records) if record.timestamp()[1] > level)
                 self._runs.appendleft(_Run(arrived, records[upto:]))
                 released += records[:upto]
                 break

@@ -219,7 +219,7 @@ class _Step:
         return self._fact_row(key).fact
 
     def _keyed(self, key: bytes) -> KeyedFact:
-        return key, self._fact_row(key).fact
+        return key, self._fact_of(key)
 
     def _head(self, version: Version) -> row.HeadRow | None:
         known = self._rows.get(row.head_row_key(self.entity, version.key))
