@@ -57,22 +57,27 @@ class MemoryDisk:
         self.folder = folder
         self.prefix: list[str] = []
         self._ballast = folder / "ballast"
+        self._full = False
         _run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
 
     def fill(self) -> None:
+        self._full = True
         with contextlib.suppress(OSError), self._ballast.open("wb", buffering=0) as ballast:
             while True:
                 ballast.write(bytes(_BLOCK))
 
     def make_room(self) -> None:
-        with contextlib.suppress(OSError):  # it may be read-only just now, or empty again already
-            self._ballast.unlink()
+        self._full = False
+        with contextlib.suppress(OSError):  # while it is read-only, this waits for `unprotect`
+            self._ballast.unlink(missing_ok=True)
 
     def protect(self) -> None:
         _run("mount", "-o", "remount,ro", str(self.folder))
 
     def unprotect(self) -> None:
         _run("mount", "-o", "remount,rw", str(self.folder))
+        if not self._full:
+            self.make_room()
 
     def remove(self) -> None:
         _run("umount", "-l", str(self.folder))
