@@ -55,6 +55,7 @@ class Fact(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="fact", k
         coordinates: Of the source record.
         change_source: Who changed it in the source system (user, import, integration), where it says so.
         provenance: live, or snapshot/backfill where the source marks it so.
+        deal: The deal's own identifier, where a fact about a deal is addressed to the lead that the deal belongs to; else empty.
     """
 
     kind: FactKind
@@ -70,6 +71,31 @@ class Fact(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="fact", k
     coordinates: Coordinates
     change_source: str | None = None
     provenance: Provenance = "live"
+    deal: str = ""
+
+
+class Watermark(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="watermark", kw_only=True):
+    """How far one source partition has been read, written to every facts partition by the owner of the source partition.
+
+    A facts partition fires timers up to the smallest watermark of all source partitions, once each of them has written one.
+
+    Attributes:
+        source: Topic and partition that it speaks for.
+        at: Instant in microseconds: the clock's while the partition is caught up, else the largest event or broker time read.
+        sources: Every source partition of the application there was then; the facts partition waits for each of them.
+    """
+
+    source: tuple[str, int]
+    at: int
+    sources: tuple[tuple[str, int], ...]
+
+
+class Continue(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="continue"):
+    """Written by a facts partition to itself where more timers are due than one record may fire: the next ones follow."""
+
+
+Message = Fact | Watermark | Continue
+"""What travels on the facts topic."""
 
 
 def is_missing(value: object) -> bool:

@@ -27,6 +27,7 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
         headers: Of the record.
         event_time: Of a fact out of `ingest`, in microseconds. An engine sends such facts of one transaction on in this
             order: source partitions read in turn would else make each other's facts late, and a late fact costs a refold.
+        partition: Of the facts topic, for a message that is addressed to a partition and not to an entity; else None.
     """
 
     topic: Topic
@@ -34,6 +35,7 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     headers: Headers
     event_time: int | None = None
+    partition: int | None = None
 
 
 Count = tuple[str, ...]
