@@ -90,16 +90,20 @@ class Classifier:
 
 
 class EventUse:
-    """What definitions want of one event name: the paths they read, and whether an event with these values can matter."""
+    """What definitions want of one event name: the paths they read, and whether an event with these values can matter.
+
+    Paths that are kept without being tested (of segments, amounts, sessions) decide nothing about that.
+    """
 
     __slots__ = ("_wheres", "paths")
 
-    def __init__(self, signals: Iterable[Signal], orderings: Iterable[Orderings]) -> None:
+    def __init__(self, signals: Iterable[Signal], orderings: Iterable[Orderings], kept: Iterable[str] = ()) -> None:
         wheres: list[Predicate] = []
         paths: dict[str, None] = {}
         for signal, known in zip(signals, orderings, strict=True):
             wheres.append(compile_condition(signal.where, known, lambda _: None))
             paths.update(dict.fromkeys(fields_in(signal.where)))
+        paths.update(dict.fromkeys(kept))
         self._wheres = () if always in wheres else tuple(wheres)  # none: every event of the name passes
         self.paths = tuple((path, tuple(path.split(".")[1:])) for path in paths)
 

@@ -2,7 +2,8 @@
 
 It guards that one bad element of an array does not take the others with it, and that an object says what it is before it is
 believed. Identifiers are named `contact.objectId`, `deal.objectId`, `company.objectId`, or `contact.properties.NAME` for the
-value of a property, in a whole object or in the change of that property. What webhook events say: `hubspot_events`.
+value of a property, in a whole object or in the change of that property. A whole deal that comes with its associations names its
+contact too, so that it reaches its lead (semantics, rule 13). What webhook events say: `hubspot_events`.
 """
 
 from collections.abc import Collection, Mapping
@@ -106,13 +107,14 @@ class HubSpotDecoder:
             return UNMAPPED
         archived = body.get("archived") is True
         occurred_at = _as_of(body, archived)
+        contact = _contact_of(body) if crm == "deal" and "contact.objectId" in self._names else {}
         values = {name: value for name, value in properties.items() if type(value) is not dict and type(value) is not list}
         statement = Statement(
             kind="delete" if archived else "change",
-            identifiers=self._names.pick(crm, body["id"], properties),
+            identifiers=self._names.pick(crm, body["id"], properties) | contact,
             occurred_at=occurred_at,
             id=None,
-            fingerprint=digest([crm, identifier_text(body["id"]), archived, occurred_at, properties]),
+            fingerprint=digest([crm, identifier_text(body["id"]), archived, occurred_at, properties, *contact.values()]),
             properties={} if archived else values,
             about=ABOUT[crm],
             provenance="snapshot",
@@ -127,6 +129,24 @@ def _as_of(body: Mapping[str, Any], archived: bool) -> int | None:
         if (instant := instant_from_milliseconds(body.get(field), field)) is not None:
             return instant
     return None
+
+
+def _contact_of(deal: Mapping[str, Any]) -> dict[str, str]:
+    """The contact that a whole deal is associated with, as an identifier; of several the greatest id (identity, R10).
+
+    Raises:
+        Undecodable: `wrong_shape`: associations are there, and no objects and lists as the API writes them.
+    """
+    found: Any = deal
+    for key, kind in (("associations", dict), ("contacts", dict), ("results", list)):
+        if (found := found.get(key)) is None:
+            return {}
+        if type(found) is not kind:
+            raise Undecodable(
+                "wrong_shape", f"{key} of the deal is {shown(found)}; the API writes associations.contacts.results."
+            )
+    ids = [text for each in found if type(each) is dict and (text := identifier_text(each.get("id"))) is not None]
+    return {"contact.objectId": max(ids)} if ids else {}
 
 
 def _told_type(properties: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ from processors.classification.signals import Classifier, Fires, compile_signal,
 from processors.stages.rules import ConversionRule, OutcomeRule, Rule, StageRule, Version
 from processors.topology.rows import funnel_key
 from schemas.conditions import AnyOf, Condition, Signal
-from schemas.definitions import Detour, Funnel, Outcome, Stage
+from schemas.definitions import Detour, Funnel, Money, Outcome, Stage
+from schemas.field_names import is_event_field, is_state_field
 
 
 def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tuple[str, ...]]) -> Version:
@@ -103,16 +104,45 @@ def _paths(signals: Sequence[Signal]) -> tuple[str, ...]:
 
 
 def signals_of(funnel: Funnel) -> Iterable[Signal]:
-    """Every signal of a funnel: of its conversions, stages, detours and outcomes."""
+    """Every signal of a funnel: of its conversions, stages, detours and outcomes, and the touches of its segments (rule 26)."""
     for conversion in funnel.conversions:
         yield from conversion.when
     for place in (*funnel.stages, *funnel.detours, *funnel.outcomes):
         yield from place.when
+    yield from (segment.touch for segment in funnel.segments.values() if segment.touch is not None)
+
+
+def paths_kept(funnel: Funnel) -> dict[str, dict[str, None]]:
+    """What of each event a funnel keeps beside what its signals test, as paths by event name.
+
+    Segments split by what any event of the funnel says (rule 26); a conversion has its amount (rule 28), and the session that it
+    is counted in once (rule 3).
+    """
+    split = [path for segment in funnel.segments.values() for path in segment.value if is_event_field(path)]
+    kept = {event: dict.fromkeys(split) for signal in signals_of(funnel) for event in signal.events}
+    for conversion in funnel.conversions:
+        paths = [path for path in _captured(conversion.value) if is_event_field(path)]
+        if conversion.count.method == "once_per_session":
+            paths.append("event.session_id")
+        for event in (event for signal in conversion.when for event in signal.events):
+            kept[event].update(dict.fromkeys(paths))
+    return kept
+
+
+def _captured(value: Money | None) -> tuple[str, ...]:
+    return () if value is None else (value.amount, value.currency)
+
+
+def fields_captured(funnel: Funnel) -> dict[str, None]:
+    """The state fields whose values a funnel publishes: of its segments (rule 26) and amounts (rule 28)."""
+    values = [_captured(funnel.value), *(_captured(conversion.value) for conversion in funnel.conversions)]
+    values += [segment.value for segment in funnel.segments.values()]
+    return dict.fromkeys(field for fields in values for field in fields if is_state_field(field))
 
 
 def fields_read(funnel: Funnel) -> dict[str, None]:
-    """The state fields a funnel reads, in conditions and as entry times."""
-    read: dict[str, None] = {}
+    """The state fields a funnel reads: in conditions, as entry times, as what it captures."""
+    read = fields_captured(funnel)
     for written in (*funnel.stages, *funnel.detours, *funnel.outcomes):
         for condition in written.while_:
             read.update(dict.fromkeys(fields_in(condition)))

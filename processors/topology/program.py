@@ -14,7 +14,7 @@ from processors.sources.statement import Decoder
 from processors.stages.fold import Timeline, accept, fold_accepted
 from processors.stages.rules import Version
 from processors.topology import rows as row
-from processors.topology.compiler import compile_funnel, fields_read, signals_of
+from processors.topology.compiler import compile_funnel, fields_read, paths_kept, signals_of
 from schemas.application import Application, Source
 from schemas.conditions import Signal
 from schemas.definitions import Funnel, digest_of
@@ -31,7 +31,10 @@ class SourcePlan(NamedTuple):
     name: str
     decoder: Decoder
     identifiers: Ranked
-    """Those that count, strongest first."""
+    """Those that count, strongest first; those of deals come last, since a record that names anybody else belongs to them."""
+    people: Ranked
+    """Those of leads and visitors: whom a deal may belong to."""
+    deals: Ranked
     fields: Mapping[tuple[str, str], Sequence[tuple[str, FieldSource]]]
     """(What the record is about, its name of a property) to the canonical fields it sets."""
 
@@ -125,11 +128,17 @@ class _Readers:
 
 def _event_uses(funnels: Sequence[Funnel]) -> dict[str, EventUse]:
     wanted: dict[str, list[tuple[Signal, Orderings]]] = {}
+    kept: dict[str, dict[str, None]] = {}
     for funnel in funnels:
+        for event, paths in paths_kept(funnel).items():
+            kept.setdefault(event, {}).update(paths)
         for signal in signals_of(funnel):
             for event in signal.events:
                 wanted.setdefault(event, []).append((signal, funnel.orderings))
-    return {event: EventUse([signal for signal, _ in uses], [known for _, known in uses]) for event, uses in wanted.items()}
+    return {
+        event: EventUse([signal for signal, _ in uses], [known for _, known in uses], kept[event])
+        for event, uses in wanted.items()
+    }
 
 
 def _field_types(application: Application) -> dict[str, FieldType]:
@@ -142,12 +151,25 @@ def _plan(
     fields: dict[tuple[str, str], list[tuple[str, FieldSource]]] = {}
     for field, given in fields_of(source).items():
         if field in used_fields:
-            about = field.split(".", 1)[0]
-            fields.setdefault((about, given.from_), []).append((field, given))
+            grain = field.split(".", 1)[0]
+            for about in _said_by(grain):
+                fields.setdefault((about, given.from_), []).append((field, given))
     decoder = decoder_for(
         source.format, used_events=used_events, identifiers=tuple(source.identifiers), session=source.session, nesting=nesting
     )
-    return SourcePlan(name, decoder, identifiers.ranked(name, source.identifiers), fields)
+    return SourcePlan(name, decoder, *_by_kind(identifiers.ranked(name, source.identifiers)), fields)
+
+
+def _said_by(grain: str) -> tuple[str, ...]:
+    """Whose records set fields of a grain: its own, and of an account those of its members too (definitions, Event fields)."""
+    return ("account", "lead") if grain == "account" else (grain,)
+
+
+def _by_kind(ranked: Ranked) -> tuple[Ranked, Ranked, Ranked]:
+    """The identifiers of a source's plan: all of them, those of people, those of deals."""
+    deals = [each for each in ranked if each[1].kind == "deal"]
+    others = [each for each in ranked if each[1].kind != "deal"]
+    return [*others, *deals], [each for each in others if each[1].kind in ("lead", "visitor")], deals
 
 
 _SAID_ONLY = {"description", "owner"}
