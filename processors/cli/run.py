@@ -70,7 +70,7 @@ def label_sets(loaded: Loaded) -> dict[str, Sequence[tuple[str, ...]]]:
         "transitions": [(funnel.funnel, op, kind) for funnel in funnels for op in operations for kind in get_args(MoveKind)],
         "refolds": [(funnel.funnel,) for funnel in funnels],
         "too_late": [(funnel.funnel,) for funnel in funnels],
-        "facts": [(plan.name, kind) for plan in sources for kind in ("event", "change", "delete", "restore")],
+        "facts": [(plan.name, kind) for plan in sources for kind in ("event", "change", "delete", "restore", "gap")],
         "duplicates": [(plan.name,) for plan in sources],
         "unconvertible": [(plan.name, field) for plan in sources for given in plan.fields.values() for field, _ in given],
         "cut": [(plan.name,) for plan in sources],

@@ -82,7 +82,6 @@ _IN_DEFINITIONS = (
 _IN_APPLICATION = (
     _Unbuilt("this format", _at("sources", "*", "format", unless=FORMATS), "leave the source out"),
     _Unbuilt("snapshot: count", _at("sources", "*", "snapshot", only=("count",)), "write seed"),
-    _Unbuilt("mapping", _at("sources", "*", "mapping"), "leave the source out"),
     _Unbuilt("look_back", _at("identity", "look_back"), "leave it out"),
     _Unbuilt("max_per_lead", _at("identity", "namespaces", "*", "max_per_lead"), "leave it out"),
     _Unbuilt("limits.label_values", _at("limits", "label_values"), "leave it out"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from processors.sources.elements import decode_elements
 from processors.sources.hubspot_events import ABOUT, UNMAPPED, UNSUPPORTED, Names, decode_event, named_type
 from processors.sources.parsing import (
     NESTING,
@@ -22,7 +23,7 @@ from processors.sources.parsing import (
     read_json,
     shown,
 )
-from processors.sources.statement import MOST_FAULTS, Decoded, SourceRecord, Statement, Undecodable
+from processors.sources.statement import Decoded, SourceRecord, Statement, Undecodable
 
 _TELLING = (
     ("deal", ("dealstage", "dealname", "pipeline")),
@@ -61,32 +62,7 @@ class HubSpotDecoder:
         value = present(record.value)
         body = read_json(_read, value)
         check_nesting(value, body, self._nesting)
-        return self._array(body) if type(body) is list else self._element(body)
-
-    def _array(self, elements: list[Any]) -> Decoded:
-        if not elements:
-            raise Undecodable("empty", "The array has no elements.")
-        statements: list[Statement] = []
-        faults: list[tuple[int, Undecodable]] = []
-        more = 0
-        unused: str | None = None
-        for index, element in enumerate(elements):
-            try:
-                decoded = self._element(element)
-            except Undecodable as fault:
-                if len(faults) < MOST_FAULTS:
-                    faults.append((index, fault.with_traceback(None)))  # a traceback would hold on to every frame
-                else:
-                    more += 1
-                continue
-            statements += [msgspec.structs.replace(statement, element=index) for statement in decoded.statements]
-            unused = unused or decoded.unused
-        if statements:
-            return Decoded(statements, faults, more)
-        if faults:
-            index, first = faults[0]
-            raise Undecodable(first.reason, f"No element of the array can be used. Element {index}: {first.sentence}")
-        return Decoded((), unused=unused)
+        return decode_elements(body, self._element) if type(body) is list else self._element(body)
 
     def _element(self, body: object) -> Decoded:
         if type(body) is not dict:

@@ -154,10 +154,16 @@ def _plan(
             grain = field.split(".", 1)[0]
             for about in _said_by(grain):
                 fields.setdefault((about, given.from_), []).append((field, given))
+    named = source.identifiers if source.mapping is None else {namespace: namespace for namespace in source.mapping.namespaces}
     decoder = decoder_for(
-        source.format, used_events=used_events, identifiers=tuple(source.identifiers), session=source.session, nesting=nesting
+        source.format,
+        used_events=used_events,
+        identifiers=tuple(named),
+        session=source.session,
+        nesting=nesting,
+        mapping=source.mapping,
     )
-    return SourcePlan(name, decoder, *_by_kind(identifiers.ranked(name, source.identifiers)), fields)
+    return SourcePlan(name, decoder, *_by_kind(identifiers.ranked(name, named)), fields)
 
 
 def _said_by(grain: str) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def test_what_a_configuration_may_not_use_yet(name: str, sections: str, key: str
     assert problem.sentence.startswith(f"{name} is not built yet: ")
 
 
-def test_subjects_shadows_mappings_libraries_and_second_versions(tmp_path: Path) -> None:
+def test_subjects_shadows_libraries_and_second_versions(tmp_path: Path) -> None:
     deals = (
         HEADER.replace("subject: lead", "subject: deal")
         .replace("effective_from: 2026-01-01", "shadow: true")
@@ -80,7 +80,7 @@ def test_subjects_shadows_mappings_libraries_and_second_versions(tmp_path: Path)
     second = HEADER.replace("version: 1", "version: 2").replace("2026-01-01", "2026-03-01")
     problems = refused(
         tmp_path,
-        SOURCE("format: mapping, mapping: {records: []}"),
+        SOURCE("format: debezium, identifiers: {id: user}"),
         deals=deals + STAGE("while: {deal.stage: x}"),
         shared=LIBRARY,
         user=USER.replace("mql", "a"),
@@ -88,7 +88,6 @@ def test_subjects_shadows_mappings_libraries_and_second_versions(tmp_path: Path)
     )
     assert [(Path(problem.file).stem, problem.key) for problem in problems] == [
         ("application", "sources.web.format"),
-        ("application", "sources.web.mapping"),
         ("deals", "shadow"),
         ("deals", "subject"),
         ("deals", "stages.a.while.deal.stage"),
