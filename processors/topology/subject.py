@@ -145,18 +145,15 @@ class Subject:
         return diff(published, sorted(now, key=_effective_at), lineage.name)
 
     def announcements(self, lineage: Lineage, now: Sequence[Move | Match]) -> list[Change]:
-        """What announces contents that follow everything that stands.
+        """What announces contents that follow everything that stands."""
+        return [announce(content, lineage.name, self._retracted(lineage, content)) for content in now]
 
-        Only of an older fact, which armed a timer, can the same have been published before, and been taken back.
-        """
-        return [announce(content, lineage.name, self._known(lineage, content)) for content in now]
-
-    def _known(self, lineage: Lineage, content: Move | Match) -> Publication | None:
-        if isinstance(content, Match) or not content.timer:
+    def _retracted(self, lineage: Lineage, content: Move | Match) -> Publication | None:
+        """What was published and taken back of a timer: the fact that armed it was there before, so its id may have been used."""
+        if not isinstance(content, Move) or not content.timer:
             return None
-        identity = identity_of(content, lineage.name)
-        published = self.fact_row(content.cause).publications
-        return next((each for each in published if identity_in(each, content.cause) == identity), None)
+        identity, tokens = identity_of(content, lineage.name), self.fact_row(content.cause).publications
+        return next((token for token in tokens if identity_in(token, content.cause) == identity), None)
 
     def publish(self, lineage: Lineage, changes: Sequence[Change], present: Present, *, late: bool) -> None:
         """Publish the changes, and a snapshot of every position that moved or looks different now."""
