@@ -94,6 +94,8 @@ class Assignment:
             for lane in wanted:
                 lane.committed = restored[lane.partition]
                 lane.overlay = Overlay(self._storehouse.store, lane.partition)
+                row = lane.overlay.get(mark.KEY)
+                lane.reached = 0 if row is None else mark.decode(row).reached
             self._flow(wanted)
             log.info("restored facts partitions %s", sorted(restored))
 

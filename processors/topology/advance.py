@@ -42,6 +42,7 @@ class Advance:
         """The effects of one record of the facts topic, given the state behind its partition."""
         fact = decode_message(record.value)
         effects = Effects()
+        effects.reached = fact.occurred_at
         step = _Step(self._program, self._publisher, effects, rows, record, fact)
         known = rows.get(row.fact_row_key(step.entity, step.key))
         if known is None:

@@ -4,7 +4,7 @@ It is built once at start and never changes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from processors.classification.predicates import Orderings
 from processors.classification.signals import EventUse
@@ -13,11 +13,11 @@ from processors.sources import decoder_for
 from processors.sources.statement import Decoder
 from processors.stages.fold import Timeline, accept, fold_accepted
 from processors.stages.rules import Version
-from processors.topology import rows as row
 from processors.topology.compiler import compile_funnel, fields_read, signals_of
+from processors.topology.definition_digests import definitions_of
 from schemas.application import Application, Source
 from schemas.conditions import Signal
-from schemas.definitions import Funnel, digest_of
+from schemas.definitions import Funnel
 from schemas.facts import Fact
 from schemas.fields import FieldSource, FieldType, fields_of
 
@@ -42,6 +42,7 @@ class Program:
     Attributes:
         application: Name of the application.
         funnels: The compiled funnels, in the order of their names.
+        definitions: Digests of what the definitions do.
         sources: Plans by source name.
         events: What is wanted of each event name.
         identifiers: Chooses the entity of a record.
@@ -59,11 +60,7 @@ class Program:
         types = _field_types(application)
         self.funnels = tuple(compile_funnel(funnel, types.get, application.authority) for funnel in definitions)
         read = {field for funnel in definitions for field in fields_read(funnel)}
-        self.definitions_digest = definitions_digest(
-            definitions,
-            {field: types[field] for field in read if field in types},
-            {field: application.authority[field] for field in read if field in application.authority},
-        )
+        self.definitions = definitions_of(definitions, types, application.authority)
         self.events = _event_uses(definitions)
         hash_key = application.identity.hash_key
         self.identifiers = Identifiers(
@@ -148,25 +145,3 @@ def _plan(
         source.format, used_events=used_events, identifiers=tuple(source.identifiers), session=source.session, nesting=nesting
     )
     return SourcePlan(name, decoder, identifiers.ranked(name, source.identifiers), fields)
-
-
-_SAID_ONLY = {"description", "owner"}
-_CHANGES_NO_TIMELINE: Any = {
-    "reason": True,
-    "owner": True,
-    "segments": True,
-    "rates": True,
-    **{section: {"__all__": _SAID_ONLY} for section in ("conversions", "stages", "detours", "outcomes")},
-}
-
-
-def definitions_digest(funnels: Sequence[Funnel], types: Mapping[str, str], authority: Mapping[str, tuple[str, ...]]) -> str:
-    """One digest over what the set of definitions does: workers that differ in it must not run together, nor on one state.
-
-    What changes no timeline (descriptions, owners, rates, segments) is left out, so that a mended sentence stops nobody.
-    Types and authority of the fields that are read belong to it: they decide what a stored value means.
-    """
-    written = [
-        funnel.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CHANGES_NO_TIMELINE) for funnel in funnels
-    ]
-    return digest_of({"rows": row.FORMAT, "funnels": written, "types": types, "authority": authority})

@@ -21,7 +21,7 @@ from processors.engine.transaction import Transaction
 from processors.engine.watchdog import Watchdog
 from processors.state.memory import MemoryStore
 from schemas.application import OwnTopics
-from tests.kafka.summing import Summing
+from tests.kafka.summing import DEFINITIONS, Summing
 
 TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
 
@@ -220,7 +220,7 @@ class Bench:
         self.parts = parts = Parts(
             settings,
             Clients(settings),
-            "sha256:summing",
+            DEFINITIONS,
             2,
             cast(Any, None),
             cast(Any, self.consumer),

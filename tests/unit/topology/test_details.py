@@ -106,7 +106,7 @@ def test_an_outcome_that_ends_at_this_instant_is_no_reentry() -> None:
 def test_types_and_authority_of_what_is_read_belong_to_the_digest() -> None:
     """They decide what a stored value means, so workers that differ in them must not share state."""
     digests = {
-        program(definition(STEPS), authority={"lead.step": order}).definitions_digest
+        program(definition(STEPS), authority={"lead.step": order}).definitions.digest
         for order in (["crm", "web"], ["web", "crm"])
     }
     assert len(digests) == 2
