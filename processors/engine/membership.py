@@ -33,6 +33,11 @@ def _short(definitions: str) -> str:
     return blake2b(definitions.encode(), digest_size=4).hexdigest()
 
 
+def with_others(members: Iterable[Member], definitions: str) -> list[Member]:
+    """The workers among the members of a group that run other definitions than these."""
+    return [member for member in members if member.definitions not in ("", _short(definitions))]
+
+
 class Agreement:
     """Whether all members of a group run one set of definitions."""
 
@@ -90,7 +95,7 @@ class Agreement:
         except KafkaException as why:  # what a restored mark says is looked at all the same
             log.warning("the members of the group %s cannot be looked at: %s", self._group, error_of(why).str())
             return []
-        return [member for member in members if member.definitions not in ("", _short(self._definitions))]
+        return with_others(members, self._definitions)
 
     def _disagreement(self, others: Iterable[Member]) -> Stop:
         return Stop(

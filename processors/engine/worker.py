@@ -167,15 +167,15 @@ class Worker:
         """Uncommitted marks tell how many partitions there were; which definitions may go on is told by committed ones."""
         names, running = self._settings.topics, self._topology.definitions
         marks = self._marks(self._clients.mark_reader(), partitions)
-        for found in marks.values():
-            if found.partitions != partitions:
-                raise grown(f"topic {names.changelog}", found.partitions, partitions)
-        if all(found.definitions == running.digest for found in marks.values()):
+        for mark in marks.values():
+            if mark.partitions != partitions:
+                raise grown(f"topic {names.changelog}", mark.partitions, partitions)
+        if all(mark.definitions == running.digest for mark in marks.values()):
             return
         committed = self._marks(self._clients.reader(), partitions)
-        places = {f"{names.facts} partition {number}": found for number, found in committed.items()}
-        for sentence in check_change(places, running, round(time.time() * SECOND)):
-            log.info("%s", sentence)
+        places = {f"{names.facts} partition {number}": mark for number, mark in committed.items()}
+        for found in check_change(places, running, round(time.time() * SECOND)):
+            log.info("%s", found.sentence)
 
     def _marks(self, reader: dict[str, Any], partitions: int) -> dict[int, Mark]:
         client = make_client(Consumer, reader | self._errors.options())

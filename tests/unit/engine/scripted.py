@@ -29,8 +29,11 @@ TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", 
 class Record:
     """A consumed record."""
 
-    def __init__(self, topic: str, partition: int, offset: int, key: bytes, value: bytes) -> None:
+    def __init__(
+        self, topic: str, partition: int, offset: int, key: bytes, value: bytes, milliseconds: int = 1_700_000_000_000
+    ) -> None:
         self._all = (topic, partition, offset, key, value)
+        self._milliseconds = milliseconds
 
     def error(self) -> None:
         return None
@@ -51,7 +54,7 @@ class Record:
         return self._all[4]
 
     def timestamp(self) -> tuple[int, int]:
-        return 2, 1_700_000_000_000
+        return 2, self._milliseconds
 
     def headers(self) -> None:
         return None

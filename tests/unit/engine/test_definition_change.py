@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from processors.engine.definition_change import change, check_change
+from processors.engine.findings import missing
 from processors.engine.mark import Mark
 from processors.engine.stop import Stop
 from processors.topology.definition_digests import Definitions
@@ -26,23 +27,22 @@ def running(*without: str, starts: int = REACHED + DAY, **more: Any) -> Definiti
 
 
 def refused(marks: dict[str, Mark], definitions: Definitions) -> list[str]:
-    return [*change(marks, definitions, NOW).refused]
+    return [finding.sentence for finding in missing(change(marks, definitions, NOW))]
 
 
 def test_the_same_definitions_go_on_whatever_else_the_marks_say() -> None:
     same = running()
-    assert change({"p0": mark(digest=same.digest, rows=1, versions={})}, same, NOW) == ((), ())
-    assert change({}, same, NOW) == ((), ())
+    assert change({"p0": mark(digest=same.digest, rows=1, versions={})}, same, NOW) == []
+    assert change({}, same, NOW) == []
 
 
 def test_a_version_that_begins_after_all_that_was_taken_in_and_a_new_funnel_are_news() -> None:
     marks = {"p0": mark(), "p1": mark(reached=0)}
     found = change(marks, running(added={"web/2": "sha256:w2", "new/1": "sha256:n1"}), NOW)
-    assert found.refused == ()
-    assert found.news == (
-        "web version 2 is new and applies from 2026-03-02T10:00:00Z",
-        "funnel new is new and counts what comes from now on; for its history the sources must be read again",
-    )
+    assert [(finding.state, finding.sentence) for finding in found] == [
+        ("ok", "web version 2 is new and applies from 2026-03-02T10:00:00Z"),
+        ("ok", "funnel new is new and counts what comes from now on; for its history the sources must be read again"),
+    ]
 
 
 @pytest.mark.parametrize("starts", [REACHED, REACHED - DAY], ids=["at that instant", "before"])
@@ -87,9 +87,7 @@ def test_going_back_behind_a_version_that_wrote_state_is_refused() -> None:
 def test_rows_of_another_format_and_marks_without_versions_are_refused_with_both_sets() -> None:
     for other in (mark(rows=1), mark(versions={})):
         [sentence] = refused({"p0": mark(), "facts partition 3": other}, running(added={"web/2": "sha256:w2"}))
-        assert (
-            "facts partition 3: its state was written under the definitions sha256:before, this worker has sha256:now" in sentence
-        )
+        assert "facts partition 3 was written under the definitions sha256:before, this worker has sha256:now" in sentence
         assert "funnelstream reset empty" in sentence
 
 
