@@ -73,7 +73,7 @@ def label_sets(loaded: Loaded) -> dict[str, Sequence[tuple[str, ...]]]:
         "transitions": [(name, op, kind) for name in names for op in operations for kind in get_args(MoveKind)],
         "refolds": [(name,) for name in names],
         "too_late": [(name,) for name in names],
-        "facts": [(plan.name, kind) for plan in sources for kind in ("event", "change", "delete", "restore")],
+        "facts": [(plan.name, kind) for plan in sources for kind in ("event", "change", "delete", "restore", "gap")],
         "duplicates": [(plan.name,) for plan in sources],
         "unconvertible": [(plan.name, field) for plan in sources for given in plan.fields.values() for field, _ in given],
         "cut": [(plan.name,) for plan in sources],

@@ -35,7 +35,8 @@ def change(marks: Mapping[str, Mark], running: Definitions, now: int) -> list[Fi
     known = {name for mark in others.values() for name in mark.versions}
     added = [name for name in running.versions if name not in known]
     refused = [*_altered(others, running), *_early(others, added, running, now)]
-    return refused or [*_news(known, added, running)]
+    at_work = any(mark.definitions == running.digest for mark in marks.values())  # the others have been idle since
+    return refused or [*_news(known, [] if at_work else added, running, now)]
 
 
 def check_change(marks: Mapping[str, Mark], running: Definitions, now: int) -> Sequence[Finding]:
@@ -107,11 +108,17 @@ def _proposed(reached: int, now: int) -> int:
     return (max(reached, now) // DAY + 2) * DAY
 
 
-def _news(known: set[str], added: Sequence[str], running: Definitions) -> Iterator[Finding]:
+def _news(known: set[str], added: Sequence[str], running: Definitions, now: int) -> Iterator[Finding]:
     funnels = {_funnel(name) for name in known}
     for name in added:
-        if _funnel(name) in funnels:
-            yield Finding(_AREA, _words(name), "ok", f"is new and applies from {format_instant(running.starts[name])}")
+        if _funnel(name) not in funnels:
+            continue
+        says = f"is new and applies from {format_instant(running.starts[name])}"
+        if running.starts[name] > now:
+            yield Finding(_AREA, _words(name), "ok", says)
+        else:
+            mend = "events of since then that no version used have been dropped; write an effective_from to come if it needs them"
+            yield Finding(_AREA, _words(name), "warning", says, mend)
     for name in dict.fromkeys(_funnel(name) for name in added):
         if name not in funnels:
             says = "is new and counts what comes from now on; for its history the sources must be read again"

@@ -34,6 +34,7 @@ from processors.engine.processing import Processing
 from processors.engine.purge import Purge
 from processors.engine.restore import Restorer
 from processors.engine.settings import Clients, EngineSettings, Limits, make_client
+from processors.engine.starts import Starts
 from processors.engine.stop import AGAIN, Stop
 from processors.engine.storehouse import Storehouse
 from processors.engine.topic_watch import TopicWatch
@@ -175,7 +176,7 @@ class Worker:
         committed = self._marks(self._clients.reader(), partitions)
         places = {f"{names.facts} partition {number}": mark for number, mark in committed.items()}
         for found in check_change(places, running, round(time.time() * SECOND)):
-            log.info("%s", found.sentence)
+            log.log(logging.WARNING if found.state == "warning" else logging.INFO, "%s", found.sentence)
 
     def _marks(self, reader: dict[str, Any], partitions: int) -> dict[int, Mark]:
         client = make_client(Consumer, reader | self._errors.options())
@@ -191,7 +192,7 @@ class Worker:
         """Join the group, turn the loop, and leave, whatever ended it."""
         loop = Loop(parts, Processing(parts, self._topology))
         restorer = Restorer(parts)
-        assignment = Assignment(parts, restorer, finish=loop.finish, abandon=loop.abandon)
+        assignment = Assignment(parts, Starts(parts), restorer, finish=loop.finish, abandon=loop.abandon)
         failure: Stop | None = None
         try:
             assignment.subscribe([*self._settings.source_topics, self._settings.topics.facts])

@@ -45,6 +45,18 @@ def test_a_version_that_begins_after_all_that_was_taken_in_and_a_new_funnel_are_
     ]
 
 
+def test_a_version_that_begins_before_the_clock_is_news_with_a_warning_because_events_were_dropped() -> None:
+    early = running(starts=REACHED + 1, added={"web/2": "sha256:w2"})
+    [finding] = change({"p0": mark()}, early, NOW)
+    assert finding.state == "warning"
+    assert "events of since then that no version used have been dropped" in finding.sentence
+
+
+def test_partitions_that_were_idle_since_a_change_make_it_no_news() -> None:
+    now = running(added={"web/2": "sha256:w2"})
+    assert change({"p0": mark(), "p1": mark(digest=now.digest)}, now, NOW) == []
+
+
 @pytest.mark.parametrize("starts", [REACHED, REACHED - DAY], ids=["at that instant", "before"])
 def test_a_version_that_begins_in_what_was_judged_is_refused_with_an_instant_that_would_do(starts: int) -> None:
     marks = {"facts partition 0": mark(reached=REACHED - DAY), "facts partition 1": mark()}
