@@ -6,7 +6,7 @@ end a running worker of the instance, so it is not done while the group has such
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
@@ -44,10 +44,6 @@ _ADMINISTRATION = frozenset({"ALTER", "CLUSTER_ACTION"})
 _SHOWN = ("cleanup.policy", "message.timestamp.type", "min.insync.replicas")
 
 
-def _now() -> int:
-    return round(time.time() * SECOND)
-
-
 class Inspection:
     """One look at an installation; `findings` once."""
 
@@ -72,6 +68,7 @@ class Inspection:
         self._replication = replication
         self._brokers = 0
         self._described: dict[str, Topic] = {}
+        self._members: Sequence[Member] = ()
 
     def findings(self) -> Iterator[Finding]:
         """Look at everything, what others depend on first."""
@@ -106,10 +103,10 @@ class Inspection:
         except Stop as stop:
             yield Finding(area, "state", "unknown", f"cannot be looked at: {stop.sentence}")
             return
-        found = change({f"{names.facts} partition {number}": mark for number, mark in marks.items()}, self._definitions, _now())
+        places = {f"{names.facts} partition {number}": mark for number, mark in marks.items()}
+        found = change(places, self._definitions, round(time.time() * SECOND))
         yield from found or [Finding(area, "state", "ok", "was written by these definitions" if marks else "is not there yet")]
-        others = with_others(describe_group(self._admin, self._settings.application).members, self._definitions.digest)
-        if others:
+        if others := with_others(self._members, self._definitions.digest):
             mend = "stop all workers before one is started with these files"
             says = f"has members with other definitions: {', '.join(member.words for member in others)}"
             yield Finding(area, f"group {self._settings.application}", "warning", says, mend)
@@ -188,6 +185,7 @@ class Inspection:
             yield permission_finding(of_group, frozenset(), kafka)
             yield self._transactional_id(None)
             return
+        self._members = group.members
         yield permission_finding(of_group, group.allowed, kafka)
         yield self._transactional_id([member for member in group.members if self._is_this_instance(member)])
 

@@ -13,8 +13,9 @@ from typing import Any
 from processors.sources.statement import SourceRecord
 from processors.topology.definition_digests import Definitions
 from processors.topology.effects import Effects, FactsRecord, Publish, Rows
+from processors.topology.rows import FORMAT
 
-DEFINITIONS = Definitions("sha256:summing", 1, {"summing/1": "sha256:1"}, {"summing/1": 0})
+DEFINITIONS = Definitions("sha256:summing", FORMAT, {"summing/1": "sha256:1"}, {"summing/1": 0})
 
 
 class Summing:

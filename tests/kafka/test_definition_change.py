@@ -64,7 +64,7 @@ def test_what_would_judge_the_past_anew_is_refused_before_anything_is_joined(app
     ends(changed, 1, "summing version 1 has changed", "sha256:1,", "this worker has sha256:other", "written as version 2")
     past = app.worker(**definitions("sha256:past", starts=1, v2="sha256:2"), log="past")
     ends(past, 1, "summing version 2 is to apply from 1970-01-01", "write effective_from: 20")
-    foreign = ["sha256:foreign", 2, {"summing/1": "sha256:1"}, {"summing/1": 0}]
+    foreign = ["sha256:foreign", DEFINITIONS.rows + 1, {"summing/1": "sha256:1"}, {"summing/1": 0}]
     ends(
         app.worker(definitions=foreign, log="foreign"), 1, "under the definitions sha256:summing, this worker has sha256:foreign"
     )

@@ -110,7 +110,7 @@ def test_er24_a_restore_without_progress_names_the_hanging_transaction(app: Appl
 def test_er25_state_without_the_offsets_it_belongs_to_is_refused(app: Application) -> None:
     """A changelog with rows, and a group that has read nothing: going on would count everything twice."""
     producer = Producer(app.client())
-    producer.produce(app.topics.changelog, b'{"facts":7,"definitions":"sha256:summing","partitions":4,"rows":1}', b"!mark", 2)
+    producer.produce(app.topics.changelog, b'{"facts":7,"definitions":"sha256:summing","partitions":4}', b"!mark", 2)
     producer.produce(app.topics.changelog, b"[7, 7]", b"sum:a", 2)
     producer.flush()
     worker = app.worker().start()
