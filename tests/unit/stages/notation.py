@@ -64,9 +64,14 @@ def steps(written: str) -> list[Fact]:
 
 def line(move: Move) -> str:
     """A move as a line."""
+    return line_of(move, HOUR)
+
+
+def line_of(move: Move, unit: int) -> str:
+    """A move as a line, its time in units of so many microseconds after START."""
     target = f"{move.target.name}#{move.target.entry}" if move.target else "-"
     source = move.source.name if move.source else "-"
-    return _line(_hours(move.effective_at), move.kind, source, target, move.skipped, move.flags)
+    return _line(f"{(move.effective_at - START) / unit:g}", move.kind, source, target, move.skipped, move.flags)
 
 
 def _line(hours: str, kind: str, source: str, target: str, skipped: Iterable[str], flags: Iterable[str]) -> str:
