@@ -50,6 +50,12 @@ def live(text: str | Program, *facts: Fact) -> Timeline:
     return lived.timeline(lived.funnels[0], facts)
 
 
+def live_until(text: str | Program, hour: float, *facts: Fact) -> Timeline:
+    """The timeline of these facts, with timers fired until so many hours after START."""
+    lived = world(text) if isinstance(text, str) else text
+    return lived.timeline(lived.funnels[0], facts, START + round(hour * HOUR))
+
+
 def path(text: str | Program, *facts: Fact) -> list[str]:
     """The moves of these facts, a line each."""
     return [line(move) for move in live(text, *facts).moves]
