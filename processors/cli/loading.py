@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from processors.configuration.application import WrittenApplication, load_application
-from processors.configuration.definitions import load_definitions
+from processors.configuration.definitions import DefinitionSet, load_definitions
 from processors.configuration.problems import Problem, Unreadable, errors
 from processors.configuration.unbuilt import unbuilt
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
@@ -45,9 +45,28 @@ def load(config: Path) -> Loaded:
     return Loaded(application, definitions.funnels, Program(definitions.funnels, application))
 
 
-def _refused(problems: list[Problem]) -> Stop:
+def load_definitions_beside(path: Path) -> DefinitionSet:
+    """Load the definitions of a folder, or those of a file with what lies beside it; no application is needed.
+
+    Of a file only its own mistakes count: what else lies in its folder may be unfinished.
+
+    Raises:
+        Stop: With code 1 after every mistake was printed, or 3 when a file cannot be read.
+    """
+    try:
+        definitions, problems = load_definitions([path] if path.is_dir() else [path, path.parent])
+    except Unreadable as error:
+        raise Stop(ENVIRONMENT, str(error)) from error
+    if not path.is_dir():
+        problems = [problem for problem in problems if Path(problem.file).absolute() == path.absolute()]
+    if errors(problems):
+        raise _refused(problems, "the definitions")
+    return definitions
+
+
+def _refused(problems: list[Problem], where: str = "the configuration or the definitions") -> Stop:
     mistakes = errors(problems)
     for problem in mistakes:
         print(problem, file=sys.stderr)
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return Stop(INPUT, f"{count} in the configuration or the definitions, listed above; nothing was started.")
+    return Stop(INPUT, f"{count} in {where}, listed above; nothing was started.")

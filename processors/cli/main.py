@@ -15,6 +15,8 @@ from processors.cli.check import check
 from processors.cli.config import config
 from processors.cli.demo import demo
 from processors.cli.dlq import dlq
+from processors.cli.docs import docs
+from processors.cli.graph import graph
 from processors.cli.lint import lint
 from processors.cli.replay import replay
 from processors.cli.report import report
@@ -58,6 +60,8 @@ app.command()(report)
 app.command()(check)
 app.command()(demo)
 app.command()(lint)
+app.command()(docs)
+app.command()(graph)
 app.command()(schema)
 app.command()(tap)
 app.add_typer(dlq, name="dlq")
