@@ -16,6 +16,7 @@ from processors.cli.config import config
 from processors.cli.demo import demo
 from processors.cli.dlq import dlq
 from processors.cli.docs import docs
+from processors.cli.explain import explain
 from processors.cli.graph import graph
 from processors.cli.lint import lint
 from processors.cli.replay import replay
@@ -61,6 +62,7 @@ app.command()(check)
 app.command()(demo)
 app.command()(lint)
 app.command()(docs)
+app.command()(explain)
 app.command()(graph)
 app.command()(schema)
 app.command()(tap)

@@ -4,8 +4,10 @@ Definitions are written for a machine to judge; here each node of a condition an
 reads without the language at hand: `deal.stage is validated`, `the event Demo Requested`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
+from processors.classification.signals import fields_in
+from processors.classification.unmet import Unmet
 from schemas.conditions import AllOf, AnyOf, Condition, FieldTest, Happened, Not, Scalar, Signal
 from schemas.definitions import Count, Detour, Expiry, Outcome, Stage
 from schemas.facts import Value, is_missing
@@ -143,3 +145,18 @@ def list_words(names: Iterable[str]) -> str:
     """Names added up, or a dash for none."""
     found = list(names)
     return all_of(found) if found else "-"
+
+
+def unmet_words(part: Unmet, times: Container[str] = ()) -> str:
+    """What is false, and the values that make it so: `deal.stage is won (it is lead_in)`.
+
+    Args:
+        part: A part of a condition that is false.
+        times: Fields that hold instants.
+    """
+    fields = fields_in(part.part)
+    values = [value_words(part.found.get(field), time=field in times) for field in fields]
+    if isinstance(part.part, FieldTest):
+        return f"{condition_words(part.part)} (it is {values[0]})"
+    now = all_of(f"{field} is {value}" for field, value in zip(fields, values, strict=True)) if fields else ""
+    return f"{condition_words(part.part)} ({now or 'it has not'})"
