@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,8 +12,9 @@ import typer
 from processors.cli.explained_record import DROPS, Explained, Explainer, Said
 from processors.cli.judged import Judged
 from processors.cli.loading import load
+from processors.cli.replay import APPLICATION
 from processors.cli.tables import harmless
-from processors.engine.stop import ENVIRONMENT, Stop
+from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from schemas.facts import Fact
 from schemas.instants import SECOND, format_instant
 from schemas.mistakes import all_of, one_of
@@ -21,19 +22,69 @@ from schemas.mistakes import all_of, one_of
 
 def explain(
     event: Annotated[Path | None, typer.Option(metavar="FILE", help="Explain the record in this file: one raw value.")] = None,
+    lead: Annotated[str | None, typer.Option(help="Explain this lead: its identifier, namespace:value.")] = None,
     config: Annotated[Path | None, typer.Option(help="The application's configuration.")] = None,
-    source: Annotated[str | None, typer.Option(help="The source of the record, where more than one could read it.")] = None,
-    format: Annotated[Literal["table", "json"], typer.Option(help="How to print.")] = "table",
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="For --lead: what `replay` wrote, in the place of --config.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="For --event: the record's source, where several could read it.")] = None,
+    format: Annotated[Literal["table", "json"], typer.Option(help="How to print: in words, or for programs.")] = "table",
+    show_personal: Annotated[
+        bool, typer.Option("--show-personal", help="For --lead with --config: do not mask identifiers and values.")
+    ] = False,
 ) -> None:
-    """Explain a record: what becomes of it, and what every definition makes of it."""
-    if event is None or config is None:
-        raise typer.BadParameter("write --event FILE --config FILE")
-    explained = _explained(event, config, source)
-    if format == "json":
-        print(json.dumps(_plain(explained), indent=2))
+    """Explain a record (what every definition makes of it), or a lead (why it stands where it stands)."""
+    if (event is None) == (lead is None):
+        raise typer.BadParameter("write --event FILE or --lead ID")
+    if event is not None and config is not None and folder is None:
+        explained = _explained(event, config, source)
+        _print(_lines(explained), _plain(explained), format)
+    elif lead is not None and (config is None) != (folder is None):
+        _lead(lead, config, folder, format, show_personal=show_personal)
     else:
-        for line in _lines(explained):
+        raise typer.BadParameter("write --config FILE" if event is not None else "write --dir DIR or --config FILE")
+
+
+def _print(lines: Iterable[str], plain: Any, format: str) -> None:
+    if format == "json":
+        print(json.dumps(plain, indent=2))
+    else:
+        for line in lines:
             print(harmless(line))
+
+
+def _lead(name: str, config: Path | None, folder: Path | None, format: str, *, show_personal: bool) -> None:
+    from processors.cli.explained_lead import LeadExplainer
+    from processors.cli.lead_records import of_replay, of_topics
+    from processors.cli.masking import mask_of
+    from processors.cli.telling import tell
+
+    loaded = load(config if config is not None else _kept(folder))
+    entity = loaded.program.identifiers.named(name)
+    if entity is None:
+        spaces = ", ".join(f"{namespace.name}:..." for namespace in loaded.application.identity.namespaces)
+        raise typer.BadParameter(f"{name!r} is no identifier of this application: write {spaces}", param_hint="--lead")
+    mask = mask_of(loaded.application, show=show_personal or folder is not None)
+    records = of_topics(loaded, entity) if folder is None else of_replay(folder, entity)
+    funnels = LeadExplainer(loaded.program, loaded.funnels, loaded.application.field_types, records, mask).explain()
+    who = mask.identifier(entity)
+    _print(tell(who, funnels), {"lead": who, "funnels": [_renamed(msgspec.to_builtins(each)) for each in funnels]}, format)
+
+
+def _kept(folder: Path | None) -> Path:
+    """The configuration that a replay kept."""
+    assert folder is not None
+    kept = folder / APPLICATION
+    if not kept.is_file():
+        raise Stop(INPUT, f"{folder} holds no {APPLICATION}, so it is no folder that this replay wrote: run replay again.")
+    return kept
+
+
+def _renamed(plain: Any) -> Any:
+    """What is called `from_` in Python is `from` for everybody else."""
+    if isinstance(plain, dict):
+        return {name.rstrip("_"): _renamed(value) for name, value in plain.items()}
+    return list(map(_renamed, plain)) if isinstance(plain, list | tuple) else plain
 
 
 def _explained(file: Path, config: Path, source: str | None) -> Explained:

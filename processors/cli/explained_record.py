@@ -13,7 +13,6 @@ from processors.topology.topology import Topology
 from schemas.application import Source
 from schemas.definitions import Funnel
 from schemas.facts import Fact, Value
-from schemas.fields import fields_of
 from schemas.instants import FIRST, LAST
 from schemas.mistakes import suggestion
 
@@ -78,8 +77,7 @@ class Explainer:
         self._loaded = loaded
         self._now = now
         self._topology = Topology(loaded.program)
-        sources = loaded.application.sources.values()
-        self._types = {field: given.type for source in sources for field, given in fields_of(source).items()}
+        self._types = loaded.application.field_types
 
     def refusals(self, value: bytes) -> dict[str, str]:
         """Of each source why its decoder finds no statement in a record; empty where it does."""

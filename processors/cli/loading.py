@@ -15,10 +15,11 @@ from schemas.definitions import Funnel
 
 
 class Loaded(NamedTuple):
-    """What a command works with."""
+    """What a command works with; `files` are the definitions' own."""
 
     application: WrittenApplication
     funnels: tuple[Funnel, ...]
+    files: tuple[Path, ...]
     program: Program
 
 
@@ -31,7 +32,7 @@ def load(config: Path) -> Loaded:
     try:
         application, problems = load_application(config, os.environ)
         if application is None:
-            raise _refused(problems)
+            raise refused(problems)
         definitions, found = load_definitions([Path(application.definitions)], application)
         problems = [*problems, *found]
         if not errors(problems):
@@ -39,10 +40,11 @@ def load(config: Path) -> Loaded:
     except Unreadable as error:
         raise Stop(ENVIRONMENT, str(error)) from error
     if errors(problems):
-        raise _refused(problems)
+        raise refused(problems)
     for problem in problems:
         print(f"warning: {problem}", file=sys.stderr)
-    return Loaded(application, definitions.funnels, Program(definitions.funnels, application))
+    files = tuple(Path(file.document.file) for file in definitions.files)
+    return Loaded(application, definitions.funnels, files, Program(definitions.funnels, application))
 
 
 def load_definitions_beside(path: Path) -> DefinitionSet:
@@ -60,11 +62,12 @@ def load_definitions_beside(path: Path) -> DefinitionSet:
     if not path.is_dir():
         problems = [problem for problem in problems if Path(problem.file).absolute() == path.absolute()]
     if errors(problems):
-        raise _refused(problems, "the definitions")
+        raise refused(problems, "the definitions")
     return definitions
 
 
-def _refused(problems: list[Problem], where: str = "the configuration or the definitions") -> Stop:
+def refused(problems: list[Problem], where: str = "the configuration or the definitions") -> Stop:
+    """Print every mistake; returns what ends the command."""
     mistakes = errors(problems)
     for problem in mistakes:
         print(problem, file=sys.stderr)

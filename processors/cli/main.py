@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from processors.cli.cases import cases
 from processors.cli.check import check
 from processors.cli.config import config
 from processors.cli.demo import demo
@@ -61,6 +62,7 @@ app.command()(report)
 app.command()(check)
 app.command()(demo)
 app.command()(lint)
+app.command("test")(cases)
 app.command()(docs)
 app.command()(explain)
 app.command()(graph)

@@ -160,3 +160,27 @@ def unmet_words(part: Unmet, times: Container[str] = ()) -> str:
         return f"{condition_words(part.part)} (it is {values[0]})"
     now = all_of(f"{field} is {value}" for field, value in zip(fields, values, strict=True)) if fields else ""
     return f"{condition_words(part.part)} ({now or 'it has not'})"
+
+
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+
+
+def date_words(instant: int) -> str:
+    """An instant as a person says it, in UTC: `5 January 2026, 10:00`; seconds only where there are some."""
+    date, _, time = format_instant(instant).removesuffix("Z").partition("T")
+    year, month, day = date.split("-")
+    clock = time[:5] if time[5:] == ":00" else time[:8]
+    return f"{int(day)} {_MONTHS[int(month) - 1]} {int(year)}, {clock}"
