@@ -128,7 +128,7 @@ class Explainer:
 
     def _said(self, statement: Statement, facts: Sequence[Fact], broker_time: int) -> Said:
         at = broker_time if statement.occurred_at is None else statement.occurred_at
-        judges = [Judge(funnel, self._types.get) for funnel in in_force(self._loaded.funnels, at)]
+        judges = [Judge(funnel, self._types.get, at) for funnel in in_force(self._loaded.funnels, at)]
         if statement.kind == "event":
             values = self._event_values(statement)
             judged = [judge.event(statement.name, values) for judge in judges]

@@ -41,11 +41,12 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Judge:
-    """Judges by one version of a funnel."""
+    """Judges by one version of a funnel, at one instant (microseconds)."""
 
-    def __init__(self, funnel: Funnel, type_of: TypeOf) -> None:
+    def __init__(self, funnel: Funnel, type_of: TypeOf, instant: int) -> None:
         self._funnel = funnel
         self._type_of = type_of
+        self._instant = instant
 
     def event(self, name: str, values: Values) -> list[Judged]:
         """The rules that name an event, conversions first.
@@ -108,7 +109,10 @@ class Judge:
     def _unmet(self, where: Condition | None, values: Values) -> list[Unmet]:
         if where is None:
             return []
-        return unmet(where, lambda part: compile_condition(part, self._funnel.orderings, lambda _: None)(values, {}), values)
+        return unmet(where, lambda part: self._holds(part, values, lambda _: None), values)
+
+    def _holds(self, condition: Condition, values: Values, type_of: TypeOf) -> bool:
+        return compile_condition(condition, self._funnel.orderings, type_of)(values, {}, self._instant)
 
     def change(self, values: Values) -> list[Judged]:
         """The stages, detours and outcomes that read a field of a change.
@@ -143,8 +147,7 @@ class Judge:
         """Whether a condition is true on these values alone; None where that depends on others."""
         match condition:
             case FieldTest(field=field):
-                known = field in values
-                return compile_condition(condition, self._funnel.orderings, self._type_of)(values, {}) if known else None
+                return self._holds(condition, values, self._type_of) if field in values else None
             case Happened():
                 return None
             case Not(part=part):
