@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from processors.classification.predicates import compile_condition
-from processors.classification.signals import fields_in
 from processors.classification.unmet import unmet
 from processors.cli.catalogue import Rule, places_of
 from processors.cli.lead_records import LeadRecords
@@ -48,6 +47,7 @@ class Told(msgspec.Struct, frozen=True):
     to: str | None
     effective_at: str
     skipped: Sequence[str]
+    flags: Sequence[str]
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -177,7 +177,7 @@ class LeadExplainer:
             path=[self._move(lineage, move, published.get(identity, ())) for move, identity in zip(path, ids, strict=True)],
             conversions=[] if deal else list(map(_converted, timeline.matches)),
             taken_back=[list(map(_told, told)) for told in gone],
-            missing=[self._missing(funnel, place, timeline, deal, now) for place in _next(funnel, here)],
+            missing=[self._missing(lineage, place, timeline, deal, now) for place in _next(funnel, here)],
             unpublished=sum(identity not in published or published[identity][-1]["op"] == "retract" for identity in ids),
         )
 
@@ -212,13 +212,17 @@ class LeadExplainer:
 
     # --- what is missing -------------------------------------------------------------------------------------------
 
-    def _missing(self, funnel: Funnel, rule: Rule, timeline: Timeline, deal: str, now: int) -> Missing:
+    def _missing(self, lineage: Lineage, rule: Rule, timeline: Timeline, deal: str, now: int) -> Missing:
         """The ways into a place: each signal that would latch it, each state in which it would hold, on each deal it reads."""
-        ways = [Way("", [f"{signal_words(signal)} (not yet)"]) for signal in rule.when]
+        version = lineage.at(now)
+        of_deals = version.rules[rule.name].of_deals
+        funnel = self._definitions[lineage.name, version.number]
+        ways = [Way("", [f"{signal_words(signal)}{' on a deal' if of_deals else ''} (not yet)"]) for signal in rule.when]
         for condition in rule.while_:
-            for track, values in _judged_on(condition, timeline, deal):
+            for track, values in _judged_on(timeline, deal, of_deals=of_deals):
+                needs = self._unmet(funnel, condition, values, timeline, now)
                 ways.append(
-                    Way(self._mask.identifier(track) if track else "", self._unmet(funnel, condition, values, timeline, now))
+                    Way(self._mask.identifier(track), needs) if track else Way("", ["a deal", *needs] if of_deals else needs)
                 )
         return Missing(rule.name, ways)
 
@@ -236,10 +240,10 @@ class LeadExplainer:
         return [unmet_words(each, times) for each in found]
 
 
-def _judged_on(condition: Condition, timeline: Timeline, deal: str) -> list[tuple[str, Mapping[str, Value]]]:
-    """The tracks that a condition is judged on, with what it sees there: a state of deals once per live deal (rule 13)."""
+def _judged_on(timeline: Timeline, deal: str, *, of_deals: bool) -> list[tuple[str, Mapping[str, Value]]]:
+    """The tracks that a rule is judged on, with what it sees there: a rule of deals once per live deal (rule 13)."""
     state = timeline.state
-    if not any(field.startswith("deal.") for field in fields_in(condition)):
+    if not of_deals:
         return [("", state.own.values)]
     deals = {name: known.track for name, known in state.deals.items() if not known.track.deleted and deal in ("", name)}
     return [(name, {**state.own.values, **deals[name].values}) for name in sorted(deals)] or [("", state.own.values)]
@@ -269,6 +273,7 @@ def _told(body: Mapping[str, Any]) -> Told:
         to=_place(body["to"]),
         effective_at=body["effective_at"],
         skipped=body["skipped"],
+        flags=body["flags"],
     )
 
 

@@ -43,7 +43,7 @@ def _funnel(lead: str, on: OnFunnel) -> Iterator[str]:
         yield from _conversion(event) if isinstance(event, Converted) else _move(event)
     for told in on.taken_back:
         first, last = told[0], told[-1]
-        yield f"  Taken back on {_date(last.recorded_at)}: {_announced(first)}, as was said on {_date(first.recorded_at)}."
+        yield f"  Taken back on {_date(last.recorded_at)}: on {_date(first.recorded_at)} it was said that {_announced(first)}."
     for missing in on.missing:
         yield from _missing(missing)
 
@@ -61,13 +61,16 @@ def _move(moved: Moved) -> Iterator[str]:
 
 
 def _sentence(moved: Moved) -> str:
-    passed = f", passing over {all_of(moved.skipped)}" if moved.skipped else ""
     flags = "".join(f"; {_FLAGS[flag]}" for flag in moved.flags if flag in _FLAGS)
     again = f" again, for the {_ordinal(moved.entry)} time" if moved.entry is not None and moved.entry > 1 else ""
-    return f"{_happened(moved)}{again if moved.kind not in ('notice', 'return') else ''}{passed}{flags}"
+    return f"{_happened(moved)}{again if moved.kind not in ('notice', 'return') else ''}{_passed(moved)}{flags}"
 
 
-def _happened(moved: Moved) -> str:
+def _passed(moved: Moved | Told) -> str:
+    return f", passing over {all_of(moved.skipped)}" if moved.skipped else ""
+
+
+def _happened(moved: Moved | Told) -> str:
     start, end = moved.from_, moved.to
     if moved.kind == "notice":
         return next(text for flag, text in _NOTICES.items() if flag in moved.flags).format(to=end)
@@ -104,14 +107,13 @@ def _value(value: Any) -> str:
 def _corrections(told: Sequence[Told]) -> Iterator[str]:
     for before, after in pairwise(told):
         if after.op == "amend":
-            yield f"Corrected on {_date(after.recorded_at)}; before, it said: {_announced(before)}."
+            yield f"Corrected on {_date(after.recorded_at)}; before, it was said that {_announced(before)}."
         elif after.op == "retract":
             yield f"Taken back on {_date(after.recorded_at)}, and announced anew later."
 
 
 def _announced(told: Told) -> str:
-    passed = f", passing over {all_of(told.skipped)}" if told.skipped else ""
-    return f"{told.kind} from {told.from_ or 'no stage'} to {told.to or 'no stage'} on {_date(told.effective_at)}{passed}"
+    return f"on {_date(told.effective_at)} {_happened(told)}{_passed(told)}"
 
 
 def _missing(missing: Missing) -> Iterator[str]:

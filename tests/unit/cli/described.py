@@ -45,7 +45,8 @@ owner: growth
 reason: First.
 effective_from: 2026-01-01
 subject: lead
-stages: [{name: mql, when: {event: A}}, {name: sal, when: {event: B}}]
+also: [deal]
+stages: [{name: mql, when: {event: A}}, {name: sal, while: {deal.stage: open}}]
 """
 
 

@@ -79,8 +79,8 @@ def test_a_whole_path_in_words() -> None:
         "    Rule detours.paused (while: lead.status is paused) read lead.status = open. It came with record y of given "
         "(given[0]@4).",
         "  For open it still needs one of these:",
-        "    - event Signed where event.properties.plan is pro (not yet)",
-        "    - deal.stage is open (it is missing); and deal.owner has a value (it is missing)",
+        "    - event Signed where event.properties.plan is pro on a deal (not yet)",
+        "    - a deal; and deal.stage is open (it is missing); and deal.owner has a value (it is missing)",
     ]
 
 
@@ -94,7 +94,7 @@ def test_what_is_missing_is_told_with_present_values_and_of_each_deal() -> None:
     (missing,) = lead.missing
     assert (lead.place, missing.place) == ("fit", "open")
     assert [(way.deal, list(way.needs)) for way in missing.ways] == [
-        ("", ["event Signed where event.properties.plan is pro (not yet)"]),
+        ("", ["event Signed where event.properties.plan is pro on a deal (not yet)"]),
         ("deal:A", ["deal.owner has a value (it is missing)"]),
         ("deal:B", ["deal.stage is open (it is lead_in)"]),
     ]
@@ -134,18 +134,22 @@ def test_timers_say_since_when_they_ran() -> None:
 
 def test_corrections_are_told_with_what_was_said_before() -> None:
     given = (
-        "[{at: d0, event: Visit}, {at: d2, arrives: d12, id: l, event: Visit},"
-        " {at: d13, event: Signed, props: {event.properties.plan: pro}}, {at: d1, arrives: d14, set: {lead.score: 9}}]"
+        "[{at: d0, event: Visit}, {at: d2, arrives: d12, event: Visit},"
+        " {at: d13, deal: A, event: Signed, props: {event.properties.plan: pro}}, {at: d1, arrives: d14, set: {lead.score: 9}}]"
     )
     lines = told(given, 20)
     assert (
-        "  Taken back on 13 January 2026, 00:00: expire from seen to no stage on 11 January 2026, 00:00, "
-        "as was said on 11 January 2026, 00:00." in lines
-    )
+        "  Taken back on 13 January 2026, 00:00: on 13 January 2026, 00:00 it was said that on 11 January 2026, 00:00 "
+        "its time in seen ran out, and it stood in no stage."
+    ) in lines
     assert (
-        "    Corrected on 15 January 2026, 00:00; before, it said: advance from no stage to open on 14 January 2026, 00:00, "
-        "passing over seen and fit." in lines
-    )
+        "  Taken back on 15 January 2026, 00:00: on 13 January 2026, 00:00 it was said that on 4 January 2026, 00:00 "
+        "it had been in seen longer than was agreed."
+    ) in lines
+    assert (
+        "    Corrected on 15 January 2026, 00:00; before, it was said that on 14 January 2026, 00:00 it entered open, "
+        "passing over seen and fit."
+    ) in lines
 
 
 def test_second_entries_skips_and_flags() -> None:
