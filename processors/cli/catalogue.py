@@ -7,14 +7,10 @@ detours and outcomes that it enters, and the rates that begin or end there; of a
 from collections.abc import Iterable, Sequence, Set
 from itertools import groupby
 
-from processors.classification.signals import conditions_in
-from processors.cli.wording import count_words, list_words, rule_words, signals_words, traits_words
-from schemas.conditions import Happened
-from schemas.definitions import Conversion, Detour, Funnel, Library, Outcome, Rate, Segment, Stage
+from processors.cli.wording import Rule, count_words, list_words, rule_words, signals_words, traits_words
+from schemas.definitions import Conversion, Funnel, Library, Rate, Segment, Stage
 from schemas.instants import format_instant
 from schemas.quantities import format_duration
-
-Rule = Stage | Detour | Outcome
 
 _RULES = {
     "first_touch": "of the first touch",
@@ -80,12 +76,13 @@ def _funnel(versions: Sequence[Funnel]) -> list[str]:
         f"{funnel.owner} answers for it. It counts per {funnel.subject}{grains}.",
         _versions(versions),
     ]
+    counting = {conversion.name for conversion in funnel.all_conversions}
     own = [_conversion(conversion, funnel.owner, [funnel]) for conversion in funnel.conversions]
     shared = [
         _conversion(conversion, library.owner, [funnel], library)
         for library in funnel.libraries
         for conversion in library.conversions
-        if _used(conversion.name, funnel)
+        if conversion.name in counting
     ]
     if own or shared:
         parts += ["### Conversions", _table(_CONVERSION_COLUMNS, [*own, *shared])]
@@ -135,28 +132,12 @@ def _conversion(conversion: Conversion, owner: str, funnels: Sequence[Funnel], l
 
 
 def _uses(name: str, funnel: Funnel, *, named: bool) -> list[str]:
-    """Where a funnel uses a conversion: its places, and the rates that begin or end at one of them."""
-    places = [rule.name for rule in places_of(funnel) if name in conversions_of(rule)]
+    """Where a funnel uses a conversion: its places, other conversions, and the rates that begin or end at one of the places."""
+    places = [rule.name for rule in funnel.places if any(name in part.asks_for for part in (*rule.when, *rule.while_))]
+    others = [each.name for each in funnel.all_conversions if any(name in signal.asks_for for signal in each.when)]
     rates = [f"rate {rate.from_} to {rate.to}" for rate in funnel.rates if {rate.from_, rate.to} & set(places)]
-    uses = [f"`{place}`" for place in places] + rates
+    uses = [f"`{place}`" for place in places] + [f"conversion `{other}`" for other in others] + rates
     return [f"{funnel.funnel}: {', '.join(uses)}"] if named and uses else uses
-
-
-def places_of(funnel: Funnel) -> tuple[Rule, ...]:
-    """Stages, detours and outcomes, in this order."""
-    return (*funnel.stages, *funnel.detours, *funnel.outcomes)
-
-
-def conversions_of(rule: Rule) -> set[str]:
-    """The conversions that a rule reads, by `when` or `happened`."""
-    conditions = [*rule.while_, *(signal.condition for signal in rule.when)]
-    happened = [leaf for condition in conditions for leaf in conditions_in(condition) if isinstance(leaf, Happened)]
-    latching = [name for signal in rule.when for name in signal.conversions]
-    return {*latching, *(name for leaf in happened for name in leaf.conversions)}
-
-
-def _used(name: str, funnel: Funnel) -> bool:
-    return any(name in conversions_of(rule) for rule in places_of(funnel))
 
 
 def _stage(numbered: tuple[int, Stage]) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from processors.cli.wording import expiry_words, rule_words, traits_words
-from schemas.definitions import Detour, Funnel, Outcome, Stage
+from processors.cli.wording import Rule, expiry_words, rule_words, traits_words
+from schemas.definitions import Funnel, Outcome, Stage
 
 LONGEST_LINE = 60
 """Characters of a line within a box; a rule that is longer goes on in the next."""
@@ -60,7 +60,7 @@ def drawing_of(funnel: Funnel) -> Drawing:
     return Drawing(f"{funnel.funnel} v{funnel.version}, per {funnel.subject}", [*stages, *detours, *outcomes, *gone], arrows)
 
 
-def _box(node: str, kind: Kind, rule: Stage | Detour | Outcome) -> Box:
+def _box(node: str, kind: Kind, rule: Rule) -> Box:
     traits = [trait for trait in traits_words(rule) if not trait.startswith("ends ")] if isinstance(rule, Stage) else []
     result = [f"({rule.result})"] if isinstance(rule, Outcome) else []
     return Box(node, kind, rule.name, [*result, *_wrapped(rule_words(rule)), *(f"({trait})" for trait in traits)])

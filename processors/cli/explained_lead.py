@@ -10,10 +10,9 @@ import msgspec
 
 from processors.classification.predicates import compile_condition
 from processors.classification.unmet import unmet
-from processors.cli.catalogue import Rule, places_of
 from processors.cli.lead_records import LeadRecords
 from processors.cli.masking import Mask, shape
-from processors.cli.wording import rule_words, signal_words, unmet_words
+from processors.cli.wording import Rule, rule_words, signal_words, unmet_words
 from processors.stages.diff import identity_of, publication_id
 from processors.stages.fold import Timeline, accept
 from processors.stages.rules import Lineage
@@ -201,7 +200,7 @@ class LeadExplainer:
 
     def _rule(self, funnel: Funnel, label: str) -> Rule | None:
         name = label.partition(".")[2]
-        return next((place for place in places_of(funnel) if place.name == name), None)
+        return next((place for place in funnel.places if place.name == name), None)
 
     def _source(self, fact: Fact) -> Source:
         at = fact.coordinates

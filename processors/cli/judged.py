@@ -12,10 +12,9 @@ import msgspec
 from processors.classification.predicates import TypeOf, compile_condition
 from processors.classification.signals import fields_in
 from processors.classification.unmet import Unmet, unmet
-from processors.cli.catalogue import Rule, places_of
-from processors.cli.wording import condition_words, unmet_words
+from processors.cli.wording import Rule, condition_words, unmet_words
 from schemas.conditions import AllOf, AnyOf, Condition, FieldTest, Happened, Not, Signal
-from schemas.definitions import Conversion, Detour, Funnel, Outcome, Stage
+from schemas.definitions import Detour, Funnel, Outcome, Stage
 from schemas.facts import Value
 
 Verdict = Literal["matches", "depends", "does not match"]
@@ -58,7 +57,7 @@ class Judge:
         found = []
         recognised: dict[str, Verdict] = {}
         taken: dict[str, str] = {}
-        for conversion in self._conversions():
+        for conversion in self._funnel.all_conversions:
             judged = self._signals(f"conversions.{conversion.name}", conversion.when, name, values)
             if judged is not None and conversion.exclusive in taken and judged.verdict == "matches":
                 because = f"{taken[conversion.exclusive]} comes first in the exclusive group {conversion.exclusive}"
@@ -70,13 +69,8 @@ class Judge:
                     taken[conversion.exclusive] = conversion.name
         return [*found, *self._latched(name, values, recognised)]
 
-    def _conversions(self) -> Iterator[Conversion]:
-        yield from self._funnel.conversions
-        for library in self._funnel.libraries:
-            yield from library.conversions
-
     def _latched(self, event: str, values: Values, recognised: Mapping[str, Verdict]) -> Iterator[Judged]:
-        for rule in places_of(self._funnel):
+        for rule in self._funnel.places:
             by = [
                 each
                 for signal in rule.when
@@ -121,7 +115,7 @@ class Judge:
             values: What it sets, by canonical field.
         """
         judged = []
-        for rule in places_of(self._funnel):
+        for rule in self._funnel.places:
             read = {field for condition in rule.while_ for field in fields_in(condition)}
             if read & set(values):
                 judged.append(self._states(rule, values))

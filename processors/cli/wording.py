@@ -15,6 +15,8 @@ from schemas.instants import format_instant
 from schemas.mistakes import all_of, one_of
 from schemas.quantities import format_duration
 
+Rule = Stage | Detour | Outcome
+
 _COMPARED = {
     "at_least": "is at least",
     "at_most": "is at most",
@@ -103,7 +105,7 @@ def _either(parts: Iterable[Signal] | Iterable[Condition], words: Callable[..., 
     return ", or ".join(words(part) for part in parts)
 
 
-def rule_words(rule: Stage | Detour | Outcome) -> str:
+def rule_words(rule: Rule) -> str:
     """What enters a stage, detour or outcome: the signals that latch it, the state in which it holds."""
     ways = []
     if rule.when:

@@ -102,9 +102,8 @@ def _mistakes(
     if start is None:
         yield Mistake((), "the funnel has no effective_from, so nothing says when d0 is: write start: 2026-01-01")
         return
-    places = {place.name for funnel in versions for place in (*funnel.stages, *funnel.detours, *funnel.outcomes)}
-    shared = [conversion for funnel in versions for library in funnel.libraries for conversion in library.conversions]
-    conversions = {conversion.name for funnel in versions for conversion in funnel.conversions} | {each.name for each in shared}
+    places = {place.name for funnel in versions for place in funnel.places}
+    conversions = {conversion.name for funnel in versions for conversion in funnel.all_conversions}
     names: dict[str, int] = {}
     for index, case in enumerate(written.tests):
         here: Path = ("tests", index)

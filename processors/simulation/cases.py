@@ -71,13 +71,12 @@ def field_types(funnels: Iterable[Funnel]) -> dict[str, FieldType]:
     types: dict[str, FieldType] = {}
     for funnel in funnels:
         types |= {field: field_type(field) for field in fields_read(funnel) if field not in types}
-        places = (*funnel.stages, *funnel.detours, *funnel.outcomes)
-        conditions = [condition for place in places for condition in place.while_]
+        conditions = [condition for place in funnel.places for condition in place.while_]
         conditions += [signal.condition for signal in signals_of(funnel) if signal.condition is not None]
         tests = [leaf for condition in conditions for leaf in conditions_in(condition) if isinstance(leaf, FieldTest)]
         types |= {test.field: kind for test in tests if types[test.field] == "text" and (kind := _tested(test)) is not None}
-        types |= {place.at: "time" for place in places if place.at is not None}
-        amounts = [funnel.value, *(conversion.value for conversion in funnel.conversions)]
+        types |= {place.at: "time" for place in funnel.places if place.at is not None}
+        amounts = [funnel.value, *(conversion.value for conversion in funnel.all_conversions)]
         types |= {money.amount: "decimal" for money in amounts if money is not None and not money.amount.startswith("event.")}
     return types
 
