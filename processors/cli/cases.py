@@ -1,6 +1,7 @@
 """`funnelstream test`: given/expect files run over the definitions beside them, with a readable difference where one fails."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ from processors.cli.loading import load_definitions_beside, refused
 from processors.cli.tables import console, harmless
 from processors.configuration.case_file import ReadCases, case_files, read_cases
 from processors.configuration.problems import Problem, Unreadable
+from processors.configuration.unbuilt import unbuilt_in
 from processors.engine.stop import BUG, ENVIRONMENT, INPUT, Stop
 from processors.simulation.cases import CaseRunner, Seen
 from processors.simulation.compared import Comparison, Row, compare
@@ -65,8 +67,7 @@ def _read(paths: Sequence[Path]) -> list[tuple[ReadCases, CaseRunner]]:
     try:
         for file in case_files(paths):
             if file.parent not in runners:
-                definitions = load_definitions_beside(file.parent)
-                runners[file.parent] = CaseRunner(definitions.funnels)
+                runners[file.parent] = _runner(file.parent)
             runner = runners[file.parent]
             read, problems = read_cases(file, runner.funnels, runner.types)
             mistakes += problems
@@ -76,6 +77,16 @@ def _read(paths: Sequence[Path]) -> list[tuple[ReadCases, CaseRunner]]:
     if mistakes:
         raise refused(mistakes, "the given/expect files")
     return found
+
+
+def _runner(folder: Path) -> CaseRunner:
+    definitions = load_definitions_beside(folder)
+    later = unbuilt_in(definitions)
+    if unfoldable := [problem for problem in later if problem.key == "subject"]:
+        raise refused(unfoldable, "the definitions")
+    for problem in later:  # what is there of the funnel can be tried already
+        print(f"warning: {problem}", file=sys.stderr)
+    return CaseRunner(definitions.funnels)
 
 
 def _tried(read: ReadCases, runner: CaseRunner, as_of: Moment | None) -> list[Tried]:
@@ -99,7 +110,7 @@ def _print(tried: Iterable[Sequence[Tried]]) -> None:
         for case in wrong:
             _print_failure(out, case)
         total, failed = total + len(of_file), failed + len(wrong)
-    print(f"{failed} of {total} cases failed" if failed else f"all {total} cases are as expected")
+    print(f"{failed} of {total} failed" if failed else f"all {total} as expected")
 
 
 def _print_failure(out: Console, tried: Tried) -> None:

@@ -67,6 +67,9 @@ def _lead(name: str, config: Path | None, folder: Path | None, format: str, *, s
     mask = mask_of(loaded.application, show=show_personal or folder is not None)
     records = of_topics(loaded, entity) if folder is None else of_replay(folder, entity)
     funnels = LeadExplainer(loaded.program, loaded.funnels, loaded.application.field_types, records, mask).explain()
+    if folder is not None and "@" in entity and not records.facts:
+        sentence = f"{folder} does not hold the key of the hashes that stand for addresses: write the hash, as it is published"
+        raise typer.BadParameter(sentence, param_hint="--lead")
     who = mask.identifier(entity)
     _print(tell(who, funnels), {"lead": who, "funnels": [_renamed(msgspec.to_builtins(each)) for each in funnels]}, format)
 

@@ -12,7 +12,7 @@ from processors.classification.predicates import compile_condition
 from processors.classification.unmet import unmet
 from processors.cli.lead_records import LeadRecords
 from processors.cli.masking import Mask, shape
-from processors.cli.wording import Rule, rule_words, signal_words, unmet_words
+from processors.cli.wording import Rule, conditions_words, expiry_words, rule_words, signal_words, signals_words, unmet_words
 from processors.stages.diff import identity_of, publication_id
 from processors.stages.fold import Timeline, accept
 from processors.stages.rules import Lineage
@@ -191,7 +191,7 @@ class LeadExplainer:
             skipped=move.skipped,
             flags=move.flags,
             rule=move.rule,
-            said=rule_words(rule) if rule is not None else "",
+            said=_decided(rule, move) if rule is not None else "",
             read={field: self._shown(value) for field, value in move.read.items()},
             timer=move.timer,
             fact=self._source(self._facts[move.cause]),
@@ -246,6 +246,19 @@ def _judged_on(timeline: Timeline, deal: str, *, of_deals: bool) -> list[tuple[s
         return [("", state.own.values)]
     deals = {name: known.track for name, known in state.deals.items() if not known.track.deleted and deal in ("", name)}
     return [(name, {**state.own.values, **deals[name].values}) for name in sorted(deals)] or [("", state.own.values)]
+
+
+def _decided(rule: Rule, move: Move) -> str:
+    """The rule in words, as far as it decided this move: of several signals those that came."""
+    if move.timer and move.kind == "expire" and isinstance(rule, Stage) and rule.expires is not None:
+        return expiry_words(rule.expires)
+    conversion, event = move.read.get("conversion"), move.read.get("event")
+    if conversion is not None:
+        return f"when: conversion {conversion}"
+    came = [signal for signal in rule.when if event in signal.events]
+    if came:
+        return f"when: {signals_words(came)}"
+    return f"while: {conditions_words(rule.while_)}" if rule.while_ else rule_words(rule)
 
 
 def _next(funnel: Funnel, here: Point | None) -> Sequence[Rule]:

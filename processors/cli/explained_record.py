@@ -122,7 +122,12 @@ class Explainer:
         given = self._source(source)
         nesting = self._loaded.application.limits.nesting
         decoder = decoder_for(
-            given.format, used_events=None, identifiers=tuple(given.identifiers), session=given.session, nesting=nesting
+            given.format,
+            used_events=None,
+            identifiers=tuple(given.identifiers),
+            session=given.session,
+            nesting=nesting,
+            mapping=given.mapping,
         )
         return decoder.decode(self._record(source, value, self._now)).statements
 

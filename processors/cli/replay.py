@@ -159,7 +159,7 @@ def _folder(out: Path, overwrite: bool) -> Path:
 
 
 def _keep(loaded: Loaded, folder: Path) -> None:
-    """Keep what the replay ran with beside what it wrote."""
+    """Keep what the replay ran with beside what it wrote: no secret, so addresses go by their hashes there."""
     definitions = folder / DEFINITIONS
     definitions.mkdir(exist_ok=True)
     for file in loaded.files:
@@ -167,5 +167,7 @@ def _keep(loaded: Loaded, folder: Path) -> None:
     kept = {"application", "identity", "sources", "authority", "limits"}
     written = loaded.application.model_dump(mode="json", by_alias=True, include=kept, exclude_unset=True)
     written["identity"].pop("hash_key", None)
+    for namespace in written["identity"]["namespaces"]:
+        namespace.pop("normalise", None)
     written["definitions"] = DEFINITIONS
     (folder / APPLICATION).write_bytes(msgspec.json.encode(written))

@@ -89,7 +89,7 @@ def _happened(moved: Moved | Told) -> str:
 
 def _reason(moved: Moved) -> str:
     rule = f"Rule {moved.rule}" + (f" ({moved.said})" if moved.said else "")
-    read = ", ".join(f"{field} = {_value(value)}" for field, value in moved.read.items())
+    read = ", ".join(f"{field} = {_value(value)}" for field, value in moved.read.items() if field != "conversion")
     found = f" read {read}" if read else " decided it"
     fact = _fact(moved.fact)
     return f"{rule}{found}. " + (f"Time alone did it, since {fact}." if moved.timer else f"It came with {fact}.")

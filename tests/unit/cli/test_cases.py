@@ -47,7 +47,7 @@ def test_a_file_and_a_folder(folder: Path) -> None:
         done = call("test", path)
         assert (done.exit_code, done.stdout.splitlines()) == (
             0,
-            [f"{folder / 'small.test.yml'}: 2 cases, as expected", "all 2 cases are as expected"],
+            [f"{folder / 'small.test.yml'}: 2 cases, as expected", "all 2 as expected"],
         )
 
 
@@ -70,7 +70,7 @@ def test_a_difference_is_readable(folder: Path) -> None:
     assert ["at", "d1,", "kind", "advance,", "to", "asked", "d1", "advance", "none", ">", "asked,", "entry", "1"] in words
     assert ["+", "(nothing)", "d31", "expire", "asked", ">", "none", "not", "expected"] in words
     assert "  conversion demo: 2 counted expected, 1 came" in lines
-    assert lines[-1] == "1 of 2 cases failed"
+    assert lines[-1] == "1 of 2 failed"
 
 
 def test_as_of_takes_the_place_of_the_cases_own(folder: Path) -> None:
@@ -115,6 +115,15 @@ def test_definitions_with_mistakes_and_what_is_not_there(folder: Path) -> None:
     (folder / "broken.yml").write_text("funnel: broken\n")
     assert stopped("test", folder)[0] == INPUT
     assert stopped("test", folder.parent / "nowhere")[0] == ENVIRONMENT
+
+
+def test_what_is_not_built_is_named_and_refused_where_nothing_can_be_tried(folder: Path) -> None:
+    later = folder / "later.yml"
+    later.write_text(SMALL.replace("funnel: small", "funnel: later").replace("subject: lead", "subject: lead\nalso: [visitor]"))
+    done = call("test", folder)
+    assert (done.exit_code, done.stderr.startswith(f"warning: {later}:7:8: also[0]: also account is not built yet")) == (0, True)
+    later.write_text(SMALL.replace("funnel: small", "funnel: later").replace("subject: lead", "subject: account"))
+    assert stopped("test", folder)[0] == INPUT
 
 
 def test_a_disagreement_within_the_core_is_our_bug(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,28 @@ def test_each_element_of_an_array_is_told(folder: Path) -> None:
     assert letter["reason"] == "wrong_shape"
 
 
+def test_a_record_of_a_mapped_source_with_the_deal_that_it_belongs_to(folder: Path) -> None:
+    mapping = (
+        "    mapping: {id: no, time: {path: at, unit: ms}, records: [{where: {kind: quote}, change: deal,"
+        " identifiers: {no: quote}, attach: {customer: user}, set: {deal.stage: step}}]}\n"
+    )
+    text = CONFIGURATION.replace("funnel.yml", "f").replace("kind: lead}]", "kind: lead}, {name: quote, kind: deal}]")
+    text = text.replace("sources:\n", f"sources:\n  orders:\n    topics: [o]\n    format: mapping\n{mapping}")
+    (folder / "test.yml").write_text(f"{text}authority: {{deal.stage: [orders, crm]}}\n")
+    deals = FUNNELS["other"].replace("]", ", {name: hot, while: {deal.stage: hot}}]").replace("funnel: other", "funnel: deals")
+    (folder / "f" / "deals.yml").write_text(deals)
+    told = explained(folder, {"no": 1, "kind": "quote", "at": 1767434400000, "customer": 5, "step": "cold"})
+    ((fact,), (said,)) = told["facts"], told["said"]
+    assert (told["source"], fact["entity"], fact["deal"], fact["values"]) == (
+        "orders",
+        "user:5",
+        "quote:1",
+        {"deal.stage": "cold"},
+    )
+    assert verdicts(said) == {"stages.hot": ("does not match", ["deal.stage is hot (it is cold)"])}
+    assert said["others"] == 2
+
+
 def test_a_record_that_cannot_be_used(folder: Path) -> None:
     told = explained(folder, b"{broken", "--source", "web")
     assert (told["facts"], told["said"], [letter["reason"] for letter in told["letters"]]) == ([], [], ["not_json"])

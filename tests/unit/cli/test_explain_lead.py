@@ -66,8 +66,7 @@ def test_a_whole_path_in_words() -> None:
         "lead:1 stands in fit since 5 January 2026, 00:00 (sales, version 1; times in UTC).",
         "  1 January 2026, 00:00: conversion visit, counted; it moved the lead.",
         "  1 January 2026, 00:00: it entered seen.",
-        "    Rule stages.seen (when: conversion visit) read event = Visit, conversion = visit. It came with record v1 of given "
-        "(given[0]@0).",
+        "    Rule stages.seen (when: conversion visit) read event = Visit. It came with record v1 of given (given[0]@0).",
         "  1 January 2026, 12:00: conversion visit, a repeat that does not count; it moved nobody.",
         "  3 January 2026, 00:00: it went on from seen to fit.",
         "    Rule stages.fit (while: lead.need is true and visit has happened, or lead.score is above 5) read lead.need = true. "
@@ -217,16 +216,21 @@ def test_the_definitions_are_those_of_the_replay(world: World) -> None:
 
 
 def test_secrets_are_not_kept(world: World) -> None:
-    text = (world.folder / "test.yml").read_text()
+    """Without the key, an address cannot be found by itself; its hash, as it is published, can."""
     key = "0123456789abcdef-secret"
-    text = text.replace("identity: {", f"identity: {{hash_key: {key}, ").replace(
-        "sources:", "kafka: {bootstrap.servers: 'b:1', sasl.password: hidden}\nsources:"
-    )
-    (world.folder / "test.yml").write_text(text)
-    folder = world.replay(web=[demo(1, FIRST)])
+    text = (world.folder / "test.yml").read_text()
+    text = text.replace("identity: {namespaces: [", f"identity: {{hash_key: {key}, namespaces: [")
+    text = text.replace("kind: lead}]", "kind: lead}, {name: email, kind: lead, normalise: email}]")
+    text = text.replace("{userId: user}", "{userId: email}")
+    (world.folder / "test.yml").write_text(text + "kafka: {bootstrap.servers: 'b:1', sasl.password: hidden}\n")
+    folder = world.replay(web=[{**demo(1, FIRST), "userId": "a@b.example"}])
     kept = (folder / "application.json").read_text()
     assert (key in kept, "hidden" in kept) == (False, False)
-    assert call("explain", "--lead", "user:1", "--dir", folder).exit_code == 0
+    (transition,) = world.bodies("transitions.ndjson")
+    hashed = transition["value"]["subject"]["id"]
+    assert call("explain", "--lead", hashed, "--dir", folder).stdout.startswith(f"{hashed} stands in asked")
+    refused = call("explain", "--lead", "email:a@b.example", "--dir", folder)
+    assert (refused.exit_code, "write the hash" in " ".join(refused.stderr.replace("│", " ").split())) == (2, True)
 
 
 def test_who_is_not_there_and_what_is_no_folder_of_a_replay(world: World, tmp_path: Path) -> None:
