@@ -58,7 +58,14 @@ def given_value(written: Scalar | None, kind: FieldType, start: int) -> Value:
     """What `set` gives a field of a type; raises ValueError where it cannot."""
     if kind == "time" and isinstance(written, str) and written:
         return parse_moment(written).on(start)
-    return typed(written, kind)
+    return carried(typed(written, kind))
+
+
+def carried(value: Value) -> Value:
+    """The value, as a fact carries it; raises ValueError for a whole number beyond 64 bits, where MessagePack ends."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ValueError("the number has more than 64 bits, and a fact carries no such: write it as a text")
+    return value
 
 
 def _text(written: Any) -> Any:

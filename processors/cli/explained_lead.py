@@ -155,8 +155,13 @@ class LeadExplainer:
         timeline = self._program.timeline(lineage, self._records.facts, self._records.as_of)
         for deal, walk in timeline.state.walks:
             path = [move for move in timeline.moves if move.deal == deal]
-            if path or (not deal and timeline.instant is not None and lineage.subject != "deal"):
+            if path or (not deal and timeline.instant is not None and self._counted_itself(lineage)):
                 yield self._position(lineage, timeline, deal, walk, path)
+
+    def _counted_itself(self, lineage: Lineage) -> bool:
+        """Whether the funnel has a position for the entity's own record, and not only for deals."""
+        entity = self._records.facts[0].entity
+        return lineage.subject != "deal" and self._program.kind_of(entity) != "deal"
 
     def _position(self, lineage: Lineage, timeline: Timeline, deal: str, walk: Walk, path: Sequence[Move]) -> OnFunnel:
         now = max(self._records.as_of, timeline.state.stepped)

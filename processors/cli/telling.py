@@ -31,7 +31,7 @@ def tell(lead: str, funnels: Sequence[OnFunnel]) -> Iterator[str]:
 
 
 def _funnel(lead: str, on: OnFunnel) -> Iterator[str]:
-    who = f"Deal {on.deal} of {lead}" if on.deal else lead
+    who = f"Deal {on.deal} of {lead}" if on.deal not in ("", lead) else lead
     entry = f", its entry number {on.entry}" if on.entry is not None and on.entry > 1 else ""
     where = f"stands in {on.place} since {_date(on.since)}{entry}" if on.place is not None else "stands in no stage"
     yield f"{who} {where} ({on.funnel}, version {on.version}; times in UTC)."

@@ -10,10 +10,11 @@ from typing import NamedTuple
 from processors.configuration.problems import Problem, Unreadable, in_order
 from processors.configuration.sentences import validated
 from processors.configuration.yaml_source import read_document
-from schemas.cases import Case, CaseFile, Given, Step, given_value
+from schemas.cases import Case, CaseFile, Given, Step, carried, given_value
 from schemas.definitions import Funnel
 from schemas.field_names import event_complaint, is_event_field
 from schemas.fields import FieldType
+from schemas.instants import FIRST, LAST
 from schemas.mistakes import Mistake, Path, one_of, suggestion
 
 SUFFIX = ".test.yml"
@@ -127,10 +128,14 @@ def _given(path: Path, given: Given, types: Mapping[str, FieldType]) -> Iterator
             given_value(value, types[field], 0)
         except ValueError as reason:
             yield Mistake(here, f"{field} is of type {types[field]}: {reason}")
-    for name in given.props:
+    for name, value in given.props.items():
+        here = (*path, "props", name)
         if not is_event_field(name):
-            sentence = event_complaint(name) or f"{name} is no event field"
-            yield Mistake((*path, "props", name), sentence, of_key=True)
+            yield Mistake(here, event_complaint(name) or f"{name} is no event field", of_key=True)
+        try:
+            carried(value)
+        except ValueError as reason:
+            yield Mistake(here, str(reason))
 
 
 def _subject(path: Path, case: Case, funnel: Funnel) -> Iterator[Mistake]:
@@ -149,6 +154,8 @@ def _subject(path: Path, case: Case, funnel: Funnel) -> Iterator[Mistake]:
 def _times(path: Path, case: Case, start: int) -> Iterator[Mistake]:
     for number, given in enumerate(case.given):
         here = (*path, "given", number)
+        if not all(FIRST <= moment.on(start) <= LAST for moment in (given.at, given.reached())):
+            yield Mistake(here, "it lies outside the years 1 to 9999: write a time nearer to the start")
         if given.arrives is not None and given.arrives.on(start) < given.at.on(start):
             yield Mistake((*here, "arrives"), "it arrives before it happened: write a time that is not before `at`")
         if case.as_of is not None and given.reached().on(start) > case.as_of.on(start):

@@ -123,6 +123,18 @@ def test_a_deal_has_a_path_of_its_own() -> None:
     assert lines.count("  2 January 2026, 00:00: it ended as lost, coming from open.") == 2
 
 
+def test_a_deal_that_belongs_to_nobody_yet() -> None:
+    runner = CaseRunner([Funnel.model_validate(YAML(typ="safe", pure=True).load(FUNNEL))])
+    given = [{"at": "d0", "deal": "A", "set": {"deal.stage": "open", "deal.owner": "u"}}]
+    case = Case.model_validate({"name": "a", "given": given, "expect": {"path": []}})
+    facts = [msgspec.structs.replace(fact, entity="deal:A") for fact in runner.facts(case, START)]
+    transitions, _ = runner.published("sales", facts, START)
+    records = LeadRecords(facts, START, transitions)
+    (on,) = LeadExplainer(runner.program, runner.funnels, runner.types, records, Mask(b"key", show=True)).explain()
+    assert (on.deal, on.grain, on.place, on.unpublished) == ("deal:A", "deal", "open", 0)
+    assert next(tell("deal:A", [on])).startswith("deal:A stands in open since 1 January 2026, 00:00")
+
+
 def test_timers_say_since_when_they_ran() -> None:
     lines = told("[{at: d0, id: v, event: Visit}]", 11)
     assert "  4 January 2026, 00:00: it had been in seen longer than was agreed." in lines
