@@ -14,6 +14,11 @@ class Topology(Protocol):
         """Digest of the definition set; state written under another one is refused."""
         ...
 
+    @property
+    def timed(self) -> bool:
+        """Whether any definition arms a timer: only then are watermarks written."""
+        ...
+
     def ingest(self, record: SourceRecord) -> Effects:
         """One record of a source topic. Must not return rows."""
         ...

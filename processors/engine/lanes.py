@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import Message
 
+from processors.engine.frontier import Frontier
 from processors.engine.waiting import Waiting
 from processors.state.overlay import Overlay
 
@@ -28,9 +29,10 @@ class Lane:
         committed: The group's offset; None while there is none.
         stamp: Kafka time in milliseconds of the last record taken.
         waiting: Records of a source partition that came and were not taken yet.
+        frontier: How far a source partition has been taken, in time.
     """
 
-    __slots__ = ("committed", "next", "overlay", "partition", "source", "stamp", "start", "taken", "topic", "waiting")
+    __slots__ = ("committed", "frontier", "next", "overlay", "partition", "source", "stamp", "start", "taken", "topic", "waiting")
 
     def __init__(self, topic: str, partition: int, source: str) -> None:
         self.topic = topic
@@ -43,6 +45,7 @@ class Lane:
         self.committed: int | None = None
         self.stamp = 0
         self.waiting = Waiting()
+        self.frontier = Frontier()
 
     @property
     def place(self) -> Place:
@@ -58,6 +61,7 @@ class Lane:
             self.waiting.release()
         self.start = None
         self.taken = 0
+        self.frontier.settle(committed=committed)
         if self.overlay is not None:
             self.overlay.clear()
 

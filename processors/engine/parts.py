@@ -27,6 +27,7 @@ class Parts:
         clients: What librdkafka is told.
         definitions: Digest of the definition set.
         partitions: Partition count of facts and changelog.
+        sources: Every source partition of the application, as there were at the start.
         admin: Asked for offsets, told to purge.
         consumer: The member of the group.
         transaction: Everything that leaves the worker.
@@ -42,6 +43,7 @@ class Parts:
     clients: Clients
     definitions: str
     partitions: int
+    sources: tuple[Place, ...]
     admin: AdminClient
     consumer: Consumer
     transaction: Transaction

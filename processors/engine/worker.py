@@ -36,6 +36,7 @@ from processors.engine.topic_watch import TopicWatch
 from processors.engine.transaction import Transaction
 from processors.engine.triage import error_of
 from processors.engine.watchdog import Watchdog
+from processors.engine.watermarks import Watermarks
 from processors.state.rows import Damaged
 
 __all__ = ["EngineSettings", "Limits", "Stop", "Worker"]
@@ -129,6 +130,7 @@ class Worker:
                 self._clients,
                 self._topology.definitions_digest,
                 ready.partitions,
+                tuple((topic, number) for topic in sorted(settings.source_topics) for number in sorted(there[topic].partitions)),
                 admin,
                 make_client(Consumer, self._clients.consumer() | options | {"stats_cb": Lag(self.metrics, self._lanes)}),
                 transaction,
@@ -149,7 +151,7 @@ class Worker:
 
     def _work(self, parts: Parts) -> None:
         """Join the group, turn the loop, and leave, whatever ended it."""
-        loop = Loop(parts, Processing(parts, self._topology))
+        loop = Loop(parts, Processing(parts, self._topology), Watermarks(parts, timed=self._topology.timed))
         restorer = Restorer(parts)
         assignment = Assignment(parts, Starts(parts), restorer, finish=loop.finish, abandon=loop.abandon)
         failure: Stop | None = None

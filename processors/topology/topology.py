@@ -10,11 +10,13 @@ class Topology:
 
     Attributes:
         definitions_digest: Of the program's definitions.
+        timed: Whether any definition arms a timer, so that watermarks are needed.
         ingest: One record of a source topic becomes facts, counted drops or a dead letter.
         advance: One record of the facts topic changes the state behind its partition and publishes what changed.
     """
 
     def __init__(self, program: Program) -> None:
         self.definitions_digest = program.definitions_digest
+        self.timed = False
         self.ingest = Ingest(program)
         self.advance = Advance(program)
