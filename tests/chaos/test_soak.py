@@ -36,6 +36,7 @@ def test_workers_killed_at_random(broker: Broker, tmp_path: Path, request: pytes
     dealt = _torment(deployment, workers, kills, random.Random(seed))
     sent = flow.end()
     deployment.wait_through()
+    deployment.wait_fired()
     for worker in workers:
         worker.wait_ready()
     assert [worker.terminate() for worker in workers] == [0] * WORKERS, f"seed {seed}"
