@@ -112,6 +112,7 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
 
 def test_definitions_with_mistakes_and_what_is_not_there(folder: Path) -> None:
     assert stopped("test", folder / "none.test.yml")[0] == ENVIRONMENT
+    assert call("test", folder / "small.yml").exit_code == 2
     (folder / "broken.yml").write_text("funnel: broken\n")
     assert stopped("test", folder)[0] == INPUT
     assert stopped("test", folder.parent / "nowhere")[0] == ENVIRONMENT
