@@ -103,7 +103,10 @@ def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[T
 
 
 def outlines(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
-    """What a report needs of the definitions: of each funnel its newest version, then what only earlier ones had."""
+    """What a report needs of the definitions: of each funnel its newest version, then what only earlier ones had.
+
+    Deals that are published beside their leads have an outline of their own; conversions are the leads'.
+    """
     versions: dict[str, list[Funnel]] = {}
     for funnel in sorted(funnels, key=lambda funnel: funnel.version, reverse=True):
         versions.setdefault(funnel.funnel, []).append(funnel)
@@ -111,12 +114,15 @@ def outlines(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
         FunnelOutline(
             name,
             found[0].version,
-            found[0].subject,
+            grain,
             [*dict.fromkeys(stage.name for funnel in found for stage in funnel.stages)],
             [*dict.fromkeys(outcome.name for funnel in found for outcome in funnel.outcomes)],
-            [*dict.fromkeys(conversion.name for funnel in found for conversion in funnel.all_conversions)],
+            [*dict.fromkeys(conversion.name for funnel in found for conversion in funnel.all_conversions)]
+            if grain == found[0].subject
+            else [],
         )
         for name, found in sorted(versions.items())
+        for grain in dict.fromkeys((found[0].subject, *found[0].also))
     ]
 
 
