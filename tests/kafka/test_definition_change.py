@@ -118,19 +118,19 @@ def test_later_facts_are_judged_by_the_version_that_was_added_and_earlier_ones_a
     request.addfinalizer(worker.kill9)
     worker.start().wait_ready()
 
-    def take(user: int, at: int) -> None:
-        producer.produce(app.source_topic["web"], demo(user, timestamp=format_instant(at)))
+    def take(*demos: tuple[int, int]) -> None:
+        for user, at in demos:
+            producer.produce(app.source_topic["web"], demo(user, timestamp=format_instant(at)))
         producer.flush()
         app.wait_through()
 
-    take(1, now - HOUR)
+    take((1, now - HOUR))
     assert worker.terminate() == 0
     first, later = tmp_path / "funnels" / "small-1.yml", tmp_path / "funnels" / "small-2.yml"
     later.write_text(second(now + 6 * HOUR))
     worker.start().wait_ready()
     worker.wait_said("small version 2 is new and applies from")
-    take(2, now + 12 * HOUR)
-    take(3, now - 2 * HOUR)
+    take((2, now + 12 * HOUR), (3, now - 2 * HOUR))
     assert worker.terminate() == 0
     moved = {body["subject"]["id"]: (body["version"], body["to"]["stage"]) for body in bodies(app.read(app.topics.transitions))}
     assert moved == {"contact:1": (1, "asked"), "contact:2": (2, "engaged"), "contact:3": (1, "asked")}
