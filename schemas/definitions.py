@@ -245,7 +245,7 @@ class Funnel(Shape):
             groups.setdefault((library.name, each.exclusive), []).append(each.name)
         used: set[str] = set()
         wanted = [name for signal in self._signals() for name in signal.asks_for]
-        wanted += [name for place in self._places() for state in place.while_ for name in state.asks_for]
+        wanted += [name for place in self.places for state in place.while_ for name in state.asks_for]
         while wanted:
             name = wanted.pop()
             if name in used or name not in lent:
@@ -260,11 +260,13 @@ class Funnel(Shape):
             each if each.owner is not None else each.model_copy(update={"owner": library.owner}) for library, each in shared
         )
 
-    def _places(self) -> tuple[Stage | Detour | Outcome, ...]:
+    @property
+    def places(self) -> tuple[Stage | Detour | Outcome, ...]:
+        """Stages, detours and outcomes, in this order."""
         return (*self.stages, *self.detours, *self.outcomes)
 
     def _signals(self) -> Iterator[Signal]:
-        for place in self._places():
+        for place in self.places:
             yield from place.when
         for conversion in self.conversions:
             yield from conversion.when
