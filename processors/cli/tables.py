@@ -58,7 +58,12 @@ def print_rows(format: Format, columns: Sequence[str], rows: Sequence[Sequence[A
             table.add_column(column.replace("_", " "), justify="right" if right else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(harmless(str(value))) for value in row))
-        Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+        console().print(table)
+
+
+def console() -> Console:
+    """What a table is printed on: as wide as the terminal, or where there is none wide enough to break no line."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def harmless(text: str) -> str:
