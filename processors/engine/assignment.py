@@ -195,6 +195,7 @@ class Assignment:
             lane = self.lanes.pop(place, None)
             if lane is not None:
                 self._metrics.assigned.labels(lane.topic).dec()
+                self._metrics.forget_watermark(lane.topic, lane.partition)
             else:
                 lane = self._held.pop(place, None)
             if lane is not None and not lane.source:

@@ -15,6 +15,11 @@ class Topology(Protocol):
         """Digests of what the definitions do; by them it is decided whether state that others wrote may be continued."""
         ...
 
+    @property
+    def timed(self) -> bool:
+        """Whether any definition arms a timer: only then are watermarks written."""
+        ...
+
     def ingest(self, record: SourceRecord) -> Effects:
         """One record of a source topic. Must not return rows."""
         ...

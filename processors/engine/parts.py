@@ -28,6 +28,7 @@ class Parts:
         clients: What librdkafka is told.
         definitions: What decides what becomes of a fact.
         partitions: Partition count of facts and changelog.
+        sources: Every source partition of the application, as there were at the start.
         admin: Asked for offsets, told to purge.
         consumer: The member of the group.
         transaction: Everything that leaves the worker.
@@ -43,6 +44,7 @@ class Parts:
     clients: Clients
     definitions: Definitions
     partitions: int
+    sources: tuple[Place, ...]
     admin: AdminClient
     consumer: Consumer
     transaction: Transaction

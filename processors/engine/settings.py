@@ -82,6 +82,7 @@ class EngineSettings:
         keep_facts: Seconds that a committed record of the facts topic is kept; None: for ever.
         purge_every: Seconds between two looks at what may go.
         watch_every: Seconds between two looks at whether the topics are still those of the start.
+        tell_every: Seconds between two watermarks of a source partition, at least.
         connect_within: Seconds to keep trying a broker that does not answer at the start.
         restore_patience: Seconds without any progress of a restore before it is given up (ER-24). More than the 40 s for which
             a dead worker's transaction can hold back readers (ER-17).
@@ -101,6 +102,7 @@ class EngineSettings:
     keep_facts: float | None = None
     purge_every: float = 300.0
     watch_every: float = 10.0
+    tell_every: float = 2.0
     connect_within: float = 30.0
     restore_patience: float = 90.0
     others_leave_within: float | None = None

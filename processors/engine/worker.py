@@ -41,6 +41,7 @@ from processors.engine.topic_watch import TopicWatch
 from processors.engine.transaction import Transaction
 from processors.engine.triage import error_of
 from processors.engine.watchdog import Watchdog
+from processors.engine.watermarks import Watermarks
 from processors.state.rows import Damaged
 from schemas.instants import SECOND
 
@@ -136,6 +137,7 @@ class Worker:
                 self._clients,
                 self._topology.definitions,
                 ready.partitions,
+                tuple((topic, number) for topic in sorted(settings.source_topics) for number in sorted(there[topic].partitions)),
                 admin,
                 make_client(
                     Consumer,
@@ -190,7 +192,7 @@ class Worker:
 
     def _work(self, parts: Parts) -> None:
         """Join the group, turn the loop, and leave, whatever ended it."""
-        loop = Loop(parts, Processing(parts, self._topology))
+        loop = Loop(parts, Processing(parts, self._topology), Watermarks(parts, timed=self._topology.timed))
         restorer = Restorer(parts)
         assignment = Assignment(parts, Starts(parts), restorer, finish=loop.finish, abandon=loop.abandon)
         failure: Stop | None = None

@@ -21,6 +21,8 @@ DEFINITIONS = Definitions("sha256:summing", FORMAT, {"summing/1": "sha256:1"}, {
 class Summing:
     """Deterministic: the same records give the same effects."""
 
+    timed = False
+
     def __init__(self, definitions: Definitions = DEFINITIONS, *, naps: bool = False) -> None:
         self.definitions = definitions
         self._naps = naps

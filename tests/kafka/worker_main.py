@@ -11,6 +11,7 @@ from processors.engine.worker import EngineSettings, Limits, Worker
 from processors.topology.definition_digests import Definitions
 from schemas.application import OwnTopics
 from tests.kafka.summing import DEFINITIONS, Summing
+from tests.kafka.timing import Timing
 
 
 def main() -> int:
@@ -18,7 +19,8 @@ def main() -> int:
     logging.basicConfig(
         level=told.pop("log_level", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    topology = Summing(Definitions(*told.pop("definitions", DEFINITIONS)), naps=told.pop("naps", False))
+    kind = Timing if told.pop("timed", False) else Summing
+    topology = kind(Definitions(*told.pop("definitions", DEFINITIONS)), naps=told.pop("naps", False))
     told["topics"] = OwnTopics(**told["topics"])
     told["limits"] = Limits(**told.get("limits", {}))
     told["state_path"] = Path(told["state_path"])
