@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from processors.cli.loading import Loaded, load
 from processors.engine.reading import read_topic
@@ -120,7 +120,13 @@ class Deployment:
     def _behind(self, consumer: Consumer, ends: dict[tuple[str, int], int]) -> dict[str, int]:
         """Records of each topic up to these ends that are not committed yet; transaction markers after them do not count."""
         behind: Counter[str] = Counter()
-        for place in consumer.committed([TopicPartition(*each) for each in ends], timeout=30):
+        try:
+            committed = consumer.committed([TopicPartition(*each) for each in ends], timeout=30)
+        except KafkaException as raised:
+            if not raised.args[0].retriable():
+                raise
+            return {"unknown": 1}  # the group's coordinator moves
+        for place in committed:
             behind[place.topic] += max(ends[place.topic, place.partition] + 1 - max(place.offset, 0), 0)
         return dict(+behind)
 
