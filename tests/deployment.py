@@ -83,42 +83,46 @@ class Deployment:
 
     def _behind(self, consumer: Consumer) -> dict[str, int]:
         """Records of each topic that are not committed yet; transaction markers after the last record do not count."""
+        topics = (*self.source_topic.values(), self.topics.facts)
+        there = consumer.list_topics(timeout=10).topics
+        places = [TopicPartition(topic, partition) for topic in topics for partition in there[topic].partitions]
+        committed = consumer.committed(places, timeout=30)
+        last = self._last_records(places)
         behind: dict[str, int] = {}
-        for topic in (*self.source_topic.values(), self.topics.facts):
-            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-            committed = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=30)
-            for place in committed:
-                last = self._last_record(topic, place.partition)
-                if max(place.offset, 0) <= last:
-                    behind[topic] = behind.get(topic, 0) + last + 1 - max(place.offset, 0)
+        for place in committed:
+            left = last[place.topic, place.partition] + 1 - max(place.offset, 0)
+            if left > 0:
+                behind[place.topic] = behind.get(place.topic, 0) + left
         return behind
 
-    def _last_record(self, topic: str, partition: int) -> int:
-        """Offset of the last committed record of a partition; -1 for none."""
+    def _last_records(self, places: list[TopicPartition]) -> dict[tuple[str, int], int]:
+        """Offset of the last committed record of each partition; -1 for none."""
         reader = Consumer(
             {
                 **self.kafka,
                 "group.id": "last-record",
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 20,
                 "log_level": 0,
             }
         )
+        last = {(place.topic, place.partition): -1 for place in places}
+        unfinished, deadline = {*last}, time.monotonic() + 60
         try:
-            low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-            start = max(low, high - 50)
-            reader.assign([TopicPartition(topic, partition, start)])
-            last, deadline = -1, time.monotonic() + 60
-            while time.monotonic() < deadline:
-                message = reader.poll(1.0)
-                if message is None:
-                    continue
-                if message.error() is not None:
-                    return last
-                last = message.offset() or 0
-            raise AssertionError(f"{topic}[{partition}] has no end: a transaction hangs")
+            bounds = [(place, reader.get_watermark_offsets(place, timeout=10)) for place in places]
+            reader.assign([TopicPartition(place.topic, place.partition, max(low, high - 50)) for place, (low, high) in bounds])
+            while unfinished and time.monotonic() < deadline:
+                for message in reader.consume(1_000, 0.05):
+                    place = (message.topic() or "", message.partition() or 0)
+                    if message.error() is None:
+                        last[place] = message.offset() or 0
+                    else:
+                        unfinished.discard(place)
         finally:
             reader.close()
+        assert not unfinished, f"{sorted(unfinished)} have no end: a transaction hangs"
+        return last
 
 
 def bodies(messages: list[Message]) -> list[dict[str, Any]]:
