@@ -28,11 +28,25 @@ class Lane:
         taken: Records taken in the open transaction.
         committed: The group's offset; None while there is none.
         stamp: Kafka time in milliseconds of the last record taken.
+        reached: Instant in microseconds up to which the rows behind a facts partition have taken in what happened.
         waiting: Records of a source partition that came and were not taken yet.
         frontier: How far a source partition has been taken, in time.
     """
 
-    __slots__ = ("committed", "frontier", "next", "overlay", "partition", "source", "stamp", "start", "taken", "topic", "waiting")
+    __slots__ = (
+        "committed",
+        "frontier",
+        "next",
+        "overlay",
+        "partition",
+        "reached",
+        "source",
+        "stamp",
+        "start",
+        "taken",
+        "topic",
+        "waiting",
+    )
 
     def __init__(self, topic: str, partition: int, source: str) -> None:
         self.topic = topic
@@ -44,6 +58,7 @@ class Lane:
         self.taken = 0
         self.committed: int | None = None
         self.stamp = 0
+        self.reached = 0
         self.waiting = Waiting()
         self.frontier = Frontier()
 

@@ -177,7 +177,7 @@ class Processing:
         lane.frontier.newest = newest
 
     def _take_facts(self, lane: Lane, records: Sequence[Message], overlay: Overlay) -> None:
-        advance, partition = self._advance, lane.partition
+        advance, partition, reached = self._advance, lane.partition, lane.reached
         for record in records:
             self.size += len(record)
             fact = FactsRecord(record.value(), partition, record.offset(), record.timestamp()[1] * 1000)  # type: ignore[arg-type]
@@ -191,8 +191,10 @@ class Processing:
                 self._publish(published)
             overlay.put(effects.rows)
             self._snapshots.update(effects.snapshots)
+            reached = max(reached, effects.reached)
             for count in effects.counts:
                 self.counts[count] += 1
+        lane.reached = reached
 
     def _publish(self, record: Publish) -> None:
         value, topic = record.value, self._names[record.topic]
@@ -219,7 +221,8 @@ class Processing:
                     BUG, f"advance returned the row {key!r} for {lane.topic} partition {partition}: such keys are the engine's"
                 )
             self._mirror(topic, value, key, partition)
-        row = mark.encode(mark.Mark(lane.next, self._definitions, self._partitions))
+        digest, format, versions, _ = self._definitions
+        row = mark.encode(mark.Mark(lane.next, digest, self._partitions, lane.reached, format, versions))
         rows[mark.KEY] = row
         produce(topic, row, mark.KEY, None, partition, self._delivered)
 

@@ -6,7 +6,7 @@ Here corrections meet what was published before: every publication stands as a t
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from processors.stages.diff import Change, Identity, Publication, announce, diff, identity_in
+from processors.stages.diff import Change, Identity, Publication, announce, diff, identity_in, identity_of
 from processors.stages.evidence import KeyedFact
 from processors.stages.rules import Lineage
 from processors.stages.timeline import OWN, FunnelState, Match, Move
@@ -145,18 +145,26 @@ class Subject:
         return diff(published, sorted(now, key=_effective_at), lineage.name)
 
     def announcements(self, lineage: Lineage, now: Sequence[Move | Match]) -> list[Change]:
-        """What announces contents that follow everything published before."""
-        return [announce(content, lineage.name) for content in now]
+        """What announces contents that follow everything that stands."""
+        return [announce(content, lineage.name, self._retracted(lineage, content)) for content in now]
+
+    def _retracted(self, lineage: Lineage, content: Move | Match) -> Publication | None:
+        """What was published and taken back of a timer: the fact that armed it was there before, so its id may have been used."""
+        if not isinstance(content, Move) or not content.timer:
+            return None
+        identity, tokens = identity_of(content, lineage.name), self.fact_row(content.cause).publications
+        return next((token for token in tokens if identity_in(token, content.cause) == identity), None)
 
     def publish(self, lineage: Lineage, changes: Sequence[Change], present: Present, *, late: bool) -> None:
         """Publish the changes, and a snapshot of every position that moved or looks different now."""
-        after = shown(lineage, present.state)
-        if not changes and not present.touched and after == present.before:
+        after, before = shown(lineage, present.state), present.before
+        alike = after == before
+        if alike and not changes and not present.touched:
             return
         moment = Moment(format_instant(self._appended_at), late, self.fact)
-        snapshots = {deal for deal in after.keys() | present.before.keys() if after.get(deal) != present.before.get(deal)}
-        if present.touched:
-            snapshots.update(after)
+        snapshots = set(after) if present.touched else set()
+        if not alike:
+            snapshots.update(deal for deal in after.keys() | before.keys() if after.get(deal) != before.get(deal))
         for change in changes:
             content = change.publication.content
             self._remember(change)

@@ -26,7 +26,7 @@ from processors.engine.watchdog import Watchdog
 from processors.engine.watermarks import Watermarks
 from processors.state.memory import MemoryStore
 from schemas.application import OwnTopics
-from tests.kafka.summing import Summing
+from tests.kafka.summing import DEFINITIONS, Summing
 
 TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
 
@@ -34,8 +34,11 @@ TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", 
 class Record:
     """A consumed record."""
 
-    def __init__(self, topic: str, partition: int, offset: int, key: bytes, value: bytes) -> None:
+    def __init__(
+        self, topic: str, partition: int, offset: int, key: bytes, value: bytes, milliseconds: int = 1_700_000_000_000
+    ) -> None:
         self._all = (topic, partition, offset, key, value)
+        self._milliseconds = milliseconds
 
     def error(self) -> None:
         return None
@@ -56,7 +59,7 @@ class Record:
         return self._all[4]
 
     def timestamp(self) -> tuple[int, int]:
-        return 2, 1_700_000_000_000
+        return 2, self._milliseconds
 
     def headers(self) -> None:
         return None
@@ -276,7 +279,7 @@ class Bench:
         self.parts = parts = Parts(
             settings,
             Clients(settings),
-            "sha256:summing",
+            DEFINITIONS,
             2,
             (("in", 0), ("in", 1)),
             cast(Any, self.admin),
