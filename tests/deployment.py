@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from processors.cli.loading import Loaded, load
 from processors.engine.reading import read_topic
@@ -110,7 +110,7 @@ class Deployment:
         last = {(place.topic, place.partition): -1 for place in places}
         unfinished, deadline = {*last}, time.monotonic() + 60
         try:
-            bounds = [(place, reader.get_watermark_offsets(place, timeout=10)) for place in places]
+            bounds = [(place, log_of(reader, place)) for place in places]
             reader.assign([TopicPartition(place.topic, place.partition, max(low, high - 50)) for place, (low, high) in bounds])
             while unfinished and time.monotonic() < deadline:
                 for message in reader.consume(1_000, 0.05):
@@ -123,6 +123,18 @@ class Deployment:
             reader.close()
         assert not unfinished, f"{sorted(unfinished)} have no end: a transaction hangs"
         return last
+
+
+def log_of(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """First offset and end of a partition; waits for one that was made just now, of which not every broker knows yet."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=10)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def bodies(messages: list[Message]) -> list[dict[str, Any]]:
