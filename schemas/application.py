@@ -13,6 +13,7 @@ from schemas.definitions import Texts
 from schemas.fields import FieldSource, field_type
 from schemas.instants import DAY, MILLISECOND, parse_instant
 from schemas.kafka_settings import is_secret
+from schemas.mapping import RecordMapping
 from schemas.mistakes import Misshapen, Mistake, nonblank, plain_name, shown
 from schemas.quantities import Duration, Instant, Size
 from schemas.shape import AtLeastOne, Shape
@@ -193,7 +194,7 @@ class Source(Shape):
     fields: Annotated[dict[str, FieldSource], BeforeValidator(_with_types)] = Field(
         default={}, description="Canonical field to the source's own field."
     )
-    mapping: dict[str, Any] | None = Field(default=None, description="Where records are found; for the format mapping.")
+    mapping: RecordMapping | None = Field(default=None, description="What its records are; for the format mapping.")
 
 
 class MoneySettings(Shape):

@@ -26,6 +26,11 @@ class _Node(Shape):
         """The node in a form that tells it from every other node."""
         raise NotImplementedError
 
+    @property
+    def asks_for(self) -> tuple[str, ...]:
+        """The conversions that it names, in the order of the file."""
+        return ()
+
 
 class FieldTest(_Node):
     """One test of one field.
@@ -58,6 +63,11 @@ class Happened(_Node):
         """The conversions."""
         return {"happened": self.conversions}
 
+    @property
+    def asks_for(self) -> tuple[str, ...]:
+        """The conversions."""
+        return self.conversions
+
 
 class AllOf(_Node):
     """True while every part is; the parts in file order."""
@@ -67,6 +77,11 @@ class AllOf(_Node):
     def written(self) -> dict[str, Any]:
         """The parts, under `all`."""
         return {"all": self.parts}
+
+    @property
+    def asks_for(self) -> tuple[str, ...]:
+        """Those that its parts name."""
+        return tuple(name for part in self.parts for name in part.asks_for)
 
 
 class AnyOf(_Node):
@@ -78,6 +93,11 @@ class AnyOf(_Node):
         """The parts, under `any`."""
         return {"any": self.parts}
 
+    @property
+    def asks_for(self) -> tuple[str, ...]:
+        """Those that its parts name."""
+        return tuple(name for part in self.parts for name in part.asks_for)
+
 
 class Not(_Node):
     """True while the part is false (two-valued: a test of a missing value is false, so its negation is true)."""
@@ -87,6 +107,11 @@ class Not(_Node):
     def written(self) -> dict[str, Any]:
         """The part, under `not`."""
         return {"not": self.part}
+
+    @property
+    def asks_for(self) -> tuple[str, ...]:
+        """Those that its part names."""
+        return self.part.asks_for
 
 
 Condition = AllOf | AnyOf | Not | FieldTest | Happened
@@ -106,3 +131,8 @@ class Signal(Shape):
     conversions: tuple[str, ...] = ()
     where: Condition | None = None
     condition: Condition | None = None
+
+    @property
+    def asks_for(self) -> tuple[str, ...]:
+        """The conversions that it names, itself or in its condition."""
+        return self.conversions + (() if self.condition is None else self.condition.asks_for)

@@ -7,6 +7,7 @@ core. What cannot be seen in one place (names that do not exist, fields of the w
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
@@ -220,12 +221,51 @@ class Funnel(Shape):
         """The libraries whose conversions this funnel uses."""
         return self._libraries
 
-    def using(self, libraries: tuple[Library, ...]) -> "Funnel":
-        """The same funnel with the libraries whose conversions it uses."""
+    def using(self, libraries: Iterable[Library]) -> "Funnel":
+        """The same funnel with those of the libraries whose conversions it uses, by name."""
         copy = self.model_copy()
-        copy.__dict__.pop("digest", None)  # the copy may have inherited the digest without them
-        copy._libraries = libraries
+        for derived in ("digest", "all_conversions"):  # the copy may have inherited what was derived without them
+            copy.__dict__.pop(derived, None)
+        copy._libraries = tuple(sorted(libraries, key=lambda library: library.name))
+        used = {conversion.name for conversion in copy.all_conversions}
+        copy._libraries = tuple(each for each in copy._libraries if any(lent.name in used for lent in each.conversions))
         return copy
+
+    @cached_property
+    def all_conversions(self) -> tuple[Conversion, ...]:
+        """What counts in this funnel: its own conversions in file order, then those it uses of its libraries.
+
+        The latter by the name of the library and then in file order, each with its owner. Used is what a rule of the funnel
+        names, what such a conversion asks for, and who shares its exclusive group: alone it would match what another takes.
+        """
+        own = {conversion.name for conversion in self.conversions}
+        lent = {each.name: (library, each) for library in self._libraries for each in library.conversions if each.name not in own}
+        used: set[str] = set()
+        wanted = [name for signal in self._signals() for name in signal.asks_for]
+        wanted += [name for place in self._places() for state in place.while_ for name in state.asks_for]
+        while wanted:
+            name = wanted.pop()
+            if name in used or name not in lent:
+                continue
+            used.add(name)
+            library, conversion = lent[name]
+            wanted += [asked for signal in conversion.when for asked in signal.asks_for]
+            group = conversion.exclusive
+            wanted += [each.name for each in library.conversions if group is not None and each.exclusive == group]
+        shared = [(library, each) for name, (library, each) in lent.items() if name in used]
+        return self.conversions + tuple(
+            each if each.owner is not None else each.model_copy(update={"owner": library.owner}) for library, each in shared
+        )
+
+    def _places(self) -> tuple[Stage | Detour | Outcome, ...]:
+        return (*self.stages, *self.detours, *self.outcomes)
+
+    def _signals(self) -> Iterator[Signal]:
+        for place in self._places():
+            yield from place.when
+        for conversion in self.conversions:
+            yield from conversion.when
+        yield from (segment.touch for segment in self.segments.values() if segment.touch is not None)
 
     @cached_property
     def digest(self) -> str:

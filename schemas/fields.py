@@ -6,7 +6,7 @@ here, say which source field that is. Values take their type once, on arrival: w
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Literal, Protocol
 
@@ -149,6 +149,11 @@ PRESETS = {"hubspot": {name: FieldSource(from_=source, type=field_type(name)) fo
 """By format, the canonical fields that need no `fields` entry; an entry of the same name replaces the preset."""
 
 
+class _Mapping(Protocol):
+    @property
+    def fields(self) -> Mapping[str, FieldSource]: ...
+
+
 class _Mapped(Protocol):
     """What is known of a source's fields: a configured source."""
 
@@ -157,8 +162,12 @@ class _Mapped(Protocol):
 
     @property
     def fields(self) -> dict[str, FieldSource]: ...
+    @property
+    def mapping(self) -> _Mapping | None: ...
 
 
 def fields_of(source: _Mapped) -> dict[str, FieldSource]:
-    """All canonical fields a source gives: the presets of its format, replaced and extended by its own `fields`."""
+    """All canonical fields a source gives: the presets of its format or what its mapping sets, and its own `fields`."""
+    if source.mapping is not None:
+        return {**source.mapping.fields}
     return PRESETS.get(source.format, {}) | source.fields

@@ -111,11 +111,14 @@ class Conversion(_Corrected):
 
 
 class Spell(Record):
-    """The entries of a subject into one place."""
+    """The stays of a subject in one place; each is half-open, from entry to exit. The open one is in no length."""
 
     entries: int = Field(ge=1)
     first_entered_at: datetime
     last_entered_at: datetime
+    closed: int = Field(ge=0, description="How many stays have ended.")
+    latest_seconds: float | None = Field(description="Length of the last stay that ended; null during a first one.")
+    cumulative_seconds: float = Field(description="Length of all stays that ended.")
 
 
 class Lead(_Published):

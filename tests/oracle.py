@@ -13,7 +13,7 @@ import msgspec
 
 from processors.sources.statement import SourceRecord
 from processors.stages.diff import announce
-from processors.stages.rules import Version
+from processors.stages.rules import Lineage
 from processors.stages.timeline import Match, Move
 from processors.topology.ingest import Ingest
 from processors.topology.program import Program
@@ -44,27 +44,29 @@ def facts_of(program: Program, records: Iterable[tuple[str, bytes, int | None]])
 _ALWAYS = 1_767_225_600_000_000 + 365 * 86_400_000_000  # a year after the inputs of the benchmarks, which allow for more
 
 
-def expected(program: Program, facts: Iterable[Fact]) -> dict[str, dict[str, Any]]:
-    """The lasting content of every transition and conversion that must stand, by id."""
+def expected(program: Program, facts: Iterable[Fact], as_of: int | None = None) -> dict[str, dict[str, Any]]:
+    """The lasting content of every transition and conversion that must stand, by id; timers are fired until `as_of`."""
     of_entity: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
         of_entity[fact.entity].append(fact)
     return {
         identity: body
         for entity, said in of_entity.items()
-        for version in program.funnels
-        for identity, body in _expected(program, version, entity, said)
+        for lineage in program.funnels
+        for identity, body in _expected(program, lineage, entity, said, as_of)
     }
 
 
-def _expected(program: Program, version: Version, entity: str, facts: list[Fact]) -> Iterable[tuple[str, dict[str, Any]]]:
+def _expected(
+    program: Program, lineage: Lineage, entity: str, facts: list[Fact], as_of: int | None
+) -> Iterable[tuple[str, dict[str, Any]]]:
     publisher = Publisher(program.application)
     by_key = {fact_key(fact.source, fact.id): fact for fact in facts}
     moment = Moment("", False, by_key.__getitem__)
-    timeline = program.timeline(version, facts)
+    timeline = program.timeline(lineage, facts, as_of)
     contents: list[Move | Match] = [*timeline.moves, *timeline.matches]
     for content in contents:
-        change = announce(content, version.funnel, version.number)
+        change, version = announce(content, lineage.name), lineage.by_number[content.version]
         if isinstance(content, Move):
             publish = publisher.transition(change, content, version, entity, 0, moment)
         else:

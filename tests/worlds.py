@@ -13,7 +13,7 @@ from zlib import crc32
 import msgspec
 
 from processors.stages.diff import identity_of, publication_id
-from processors.stages.rules import Version
+from processors.stages.rules import Lineage
 from processors.stages.timeline import Match, Move
 from processors.state.memory import MemoryStore
 from processors.state.overlay import Overlay
@@ -22,11 +22,12 @@ from processors.topology.effects import Effects, FactsRecord, Publish
 from processors.topology.program import Program
 from schemas.application import Application
 from schemas.definitions import Funnel
-from schemas.facts import Coordinates, Fact, Value
+from schemas.facts import Coordinates, Fact, Message, Value, Watermark
 from schemas.instants import HOUR, parse_instant
 from tests.oracle import lasting
 
 START = parse_instant("2026-01-01")
+SOURCE_PARTITION = ("web.events", 0)
 
 APPLICATION = {
     "application": "test",
@@ -120,13 +121,25 @@ class History:
     def take(self, facts: Iterable[Fact]) -> "History":
         """Advance over facts in this order, one transaction each; returns itself."""
         for arrived in facts:
-            offset = len(self.effects)
-            rows = Overlay(self.store, 0)
-            effects = self._advance(FactsRecord(msgspec.msgpack.encode(arrived), 0, offset, START + offset), rows)
-            self.store.apply({0: effects.rows}, {})
-            self.published += [*effects.published, *effects.snapshots.values()]
-            self.effects.append(effects)
+            self._advance_over(arrived)
         return self
+
+    def pass_time(self, as_of: int) -> "History":
+        """Advance over a watermark of the only source partition, in microseconds; returns itself."""
+        self._advance_over(Watermark(source=SOURCE_PARTITION, at=as_of, sources=(SOURCE_PARTITION,)))
+        return self
+
+    def _advance_over(self, message: Message) -> None:
+        offset = len(self.effects)
+        rows = Overlay(self.store, 0)
+        effects = self._advance(FactsRecord(msgspec.msgpack.encode(message), 0, offset, START + offset), rows)
+        self.store.apply({0: effects.rows}, {})
+        to_itself = [record for record in effects.published if record.topic == "facts"]
+        effects.published = [record for record in effects.published if record.topic != "facts"]
+        self.published += [*effects.published, *effects.snapshots.values()]
+        self.effects.append(effects)
+        for record in to_itself:
+            self._advance_over(msgspec.msgpack.decode(record.value or b"", type=Message))
 
     def bodies(self, topic: str) -> list[dict[str, Any]]:
         """The JSON bodies published to a topic, in order."""
@@ -144,7 +157,7 @@ class History:
         return {(fact["id"], fact["fingerprint"]) for fact in lost}
 
 
-def expected_ids(moves: Sequence[Move], matches: Sequence[Match], version: Version) -> set[str]:
+def expected_ids(moves: Sequence[Move], matches: Sequence[Match], lineage: Lineage) -> set[str]:
     """The ids that a timeline publishes."""
     contents: list[Move | Match] = [*moves, *matches]
-    return {publication_id(identity_of(content, version.funnel, version.number), version.subject) for content in contents}
+    return {publication_id(identity_of(content, lineage.name), lineage.subject) for content in contents}

@@ -17,7 +17,8 @@ from schemas.instants import parse_instant
 
 Values = Mapping[str, Value]
 Memory = MutableMapping[str, int]
-Predicate = Callable[[Values, Memory], bool]
+Predicate = Callable[[Values, Memory, int], bool]
+"""Takes the values, what happened, and the present instant in microseconds."""
 Test = Callable[[Any], bool]
 Orderings = Mapping[str, tuple[str, ...]]
 TypeOf = Callable[[str], str | None]
@@ -33,7 +34,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def always(values: Values, memory: Memory) -> bool:
+def always(values: Values, memory: Memory, now: int) -> bool:
     """The condition that is not there."""
     return True
 
@@ -46,21 +47,29 @@ def compile_condition(condition: Condition | None, orderings: Orderings, type_of
         case FieldTest():
             return _field(condition, orderings, type_of(condition.field))
         case Happened(conversions=names):
-            return lambda values, memory: any(name in memory for name in names)
+            return lambda values, memory, now: any(name in memory for name in names)
         case Not(part=part):
             inner = compile_condition(part, orderings, type_of)
-            return lambda values, memory: not inner(values, memory)
+            return lambda values, memory, now: not inner(values, memory, now)
         case AllOf(parts=parts):
             needed = [compile_condition(part, orderings, type_of) for part in parts]
-            return lambda values, memory: all(part(values, memory) for part in needed)
+            return lambda values, memory, now: all(part(values, memory, now) for part in needed)
         case AnyOf(parts=parts):
             options = [compile_condition(part, orderings, type_of) for part in parts]
-            return lambda values, memory: any(part(values, memory) for part in options)
+            return lambda values, memory, now: any(part(values, memory, now) for part in options)
 
 
 def _field(test: FieldTest, orderings: Orderings, kind: str | None) -> Predicate:
-    field, passes = test.field, compile_test(test, orderings, kind)
-    return lambda values, memory: passes(values.get(field))
+    field = test.field
+    if test.operator == "passed":
+        return lambda values, memory, now: _has_passed(values.get(field), now)
+    passes = compile_test(test, orderings, kind)
+    return lambda values, memory, now: passes(values.get(field))
+
+
+def _has_passed(value: Value, now: int) -> bool:
+    """A time that is not later than now (definitions, Operators)."""
+    return isinstance(value, int) and not isinstance(value, bool) and value <= now
 
 
 def compile_test(test: FieldTest, orderings: Orderings, kind: str | None) -> Test:

@@ -1,14 +1,13 @@
-"""Signals and conversions: which events fire a rule, and which conversions an event is.
+"""Signals: which events fire a rule, and what definitions want of an event.
 
-The cost of an event that matches nothing does not grow with the definitions: conversions and signals are looked up by event name,
-and what an event must carry is decided in ingest on the event alone, before it is sent on.
+The cost of an event that matches nothing does not grow with the definitions: signals are looked up by event name, and what an
+event must carry is decided in ingest on the event alone, before it is sent on.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
 from processors.classification.predicates import Memory, Orderings, Predicate, TypeOf, Values, always, compile_condition
-from schemas.definitions import AllOf, AnyOf, Condition, Conversion, FieldTest, Happened, Not, Signal
+from schemas.definitions import AllOf, AnyOf, Condition, FieldTest, Happened, Not, Signal
 from schemas.facts import Fact
 
 Fires = Callable[[Fact, Values, Memory], bool]
@@ -44,65 +43,29 @@ def compile_signal(signal: Signal, orderings: Orderings, type_of: TypeOf) -> Fir
     condition = compile_condition(signal.condition, orderings, type_of)
     if where is always and condition is always:
         return None
-    return lambda fact, values, memory: where(fact.values, memory) and condition(values, memory)
-
-
-class _Conversion(NamedTuple):
-    name: str
-    exclusive: str | None
-    once: bool
-    signals: Sequence[Fires]
-    """Any of these must fire; none where every event of the name is one."""
-
-
-class Classifier:
-    """The conversions of one funnel: which of them an event is, and whether each is counted or a repeat (rules 1 to 3)."""
-
-    def __init__(self, conversions: Sequence[Conversion], orderings: Orderings, type_of: TypeOf) -> None:
-        self._by_event: dict[str, list[_Conversion]] = {}
-        for conversion in conversions:
-            once = conversion.count.method == "once_per_lead"
-            compiled = [(signal, compile_signal(signal, orderings, type_of)) for signal in conversion.when if signal.events]
-            for event in dict.fromkeys(event for signal, _ in compiled for event in signal.events):
-                signals = [fires for signal, fires in compiled if event in signal.events]
-                conditional = [] if None in signals else [fires for fires in signals if fires is not None]
-                entry = _Conversion(conversion.name, conversion.exclusive, once, conditional)
-                self._by_event.setdefault(event, []).append(entry)
-
-    def __call__(self, fact: Fact, values: Values, memory: Memory) -> Sequence[tuple[str, bool]]:
-        """The conversions that this event is, in file order, each with whether it counts.
-
-        Of an exclusive group only the first match in file order is one (rule 2). The memory keeps the instant of the last counted
-        match of each conversion.
-        """
-        found: list[tuple[str, bool]] = []
-        taken: set[str] = set()
-        for name, exclusive, once, signals in self._by_event.get(fact.name, ()):
-            if exclusive in taken or (signals and not any(fires(fact, values, memory) for fires in signals)):
-                continue
-            if exclusive is not None:
-                taken.add(exclusive)
-            counted = not (once and name in memory)
-            if counted:
-                memory[name] = fact.occurred_at
-            found.append((name, counted))
-        return found
+    return lambda fact, values, memory: (
+        where(fact.values, memory, fact.occurred_at) and condition(values, memory, fact.occurred_at)
+    )
 
 
 class EventUse:
-    """What definitions want of one event name: the paths they read, and whether an event with these values can matter."""
+    """What definitions want of one event name: the paths they read, and whether an event with these values can matter.
+
+    Paths that are kept without being tested (of segments, amounts, sessions) decide nothing about that.
+    """
 
     __slots__ = ("_wheres", "paths")
 
-    def __init__(self, signals: Iterable[Signal], orderings: Iterable[Orderings]) -> None:
+    def __init__(self, signals: Iterable[Signal], orderings: Iterable[Orderings], kept: Iterable[str] = ()) -> None:
         wheres: list[Predicate] = []
         paths: dict[str, None] = {}
         for signal, known in zip(signals, orderings, strict=True):
             wheres.append(compile_condition(signal.where, known, lambda _: None))
             paths.update(dict.fromkeys(fields_in(signal.where)))
+        paths.update(dict.fromkeys(kept))
         self._wheres = () if always in wheres else tuple(wheres)  # none: every event of the name passes
         self.paths = tuple((path, tuple(path.split(".")[1:])) for path in paths)
 
     def wants(self, values: Values) -> bool:
         """Whether any signal of this event name passes on the event alone; if none does the event is dropped in ingest."""
-        return not self._wheres or any(where(values, {}) for where in self._wheres)
+        return not self._wheres or any(where(values, {}, 0) for where in self._wheres)

@@ -60,7 +60,7 @@ def _told(loaded: Loaded, instance: str) -> dict[str, Any]:
                     "version": funnel.version,
                     "subject": funnel.subject,
                     "stages": [stage.name for stage in funnel.stages],
-                    "conversions": [conversion.name for conversion in funnel.conversions],
+                    "conversions": [conversion.name for conversion in funnel.all_conversions],
                     "digest": funnel.digest,
                 }
                 for funnel in loaded.funnels

@@ -14,10 +14,10 @@ from processors.cli.masking import Mask
 from processors.state.rows import RESERVED
 from processors.topology import letters, rows
 from processors.topology.letters import DeadLetter, Stored, described_time
-from schemas.facts import Fact, entity_key
+from schemas.facts import Continue, Fact, Message, Watermark, entity_key
 
-_decode_message = msgspec.msgpack.Decoder(Fact).decode
-_INSTANTS = {"occurred_at", "broker_time", "effective_at", "entered_at", "moved_at", "first_at", "last_at", "instant"}
+_decode_message = msgspec.msgpack.Decoder(Message).decode
+_INSTANTS = {"occurred_at", "broker_time", "effective_at", "entered_at", "moved_at", "first_at", "last_at", "instant", "due"}
 _ENTITY = slice(1, 17)
 """Where the key of a row holds the entity (`schemas.facts.entity_key`)."""
 
@@ -87,9 +87,20 @@ def _lead(record: Stored, mask: Mask) -> Shown:
 
 def _fact(record: Stored, mask: Mask) -> Shown:
     fact = _decode_message(record.value or b"")
+    if not isinstance(fact, Fact):
+        return _of_time(fact)
     value = mask.body(_plain(fact))
     key = mask.identifier(_text(record.key))
     return Shown(key, value, f"{key}  {_of_fact(fact, value)}", entity_key(fact.entity))
+
+
+def _of_time(message: Watermark | Continue) -> Shown:
+    """A message to a partition: nobody's, and with nothing personal in it."""
+    if isinstance(message, Continue):
+        return Shown(None, {}, "goes on firing timers")
+    topic, partition = message.source
+    value = {"source": f"{topic}[{partition}]", "at": described_time(message.at), "of": len(message.sources)}
+    return Shown(None, value, f"{value['source']} has been read up to {value['at']}")
 
 
 def _dead_letter(record: Stored, mask: Mask) -> Shown:
@@ -108,11 +119,20 @@ def _row(record: Stored, mask: Mask) -> Shown:
     if key.startswith(RESERVED):
         value = _json(record) if record.value is not None else None
         return Shown(key.decode(), value, f"{key.decode()}  {msgspec.json.encode(value).decode()}")
+    if key == rows.WATERMARKS_KEY:
+        return _watermarks(record)
     kind, name = key[:1].decode(), mask.name(key[1:].hex())
     said = _ROWS[kind](record.value) if record.value is not None else None
     value = mask.body(said)
     line = f"{kind} {name}  " + ("deleted" if said is None else _of_row(kind, value))
-    return Shown(f"{kind} {name}", value, line, key[_ENTITY])
+    return Shown(f"{kind} {name}", value, line, rows.read_timer_key(key).entity if kind == "t" else key[_ENTITY])
+
+
+def _watermarks(record: Stored) -> Shown:
+    said = rows.decode_watermarks(record.value or b"")
+    as_of = described_time(said.as_of) if said.as_of else None
+    line = f"w  timers fire up to {as_of or 'no instant yet'}"
+    return Shown("w", {"as_of": as_of, "sources": len(said.of)}, line)
 
 
 def _metric(record: Stored, mask: Mask) -> Shown:
@@ -154,7 +174,17 @@ def _page_row(value: bytes) -> Any:
     return {**said, "opening": _plain(rows.decode_state(row.opening))}
 
 
-_ROWS: dict[str, Callable[[bytes], Any]] = {"e": _entity_row, "f": _fact_row, "h": _head_row, "p": _page_row}
+def _timer_row(value: bytes) -> Any:
+    return {"entity": _text(value)}
+
+
+_ROWS: dict[str, Callable[[bytes], Any]] = {
+    "e": _entity_row,
+    "f": _fact_row,
+    "h": _head_row,
+    "p": _page_row,
+    "t": _timer_row,
+}
 
 
 def _of_row(kind: str, value: Any) -> str:
@@ -165,7 +195,9 @@ def _of_row(kind: str, value: Any) -> str:
         return f"{fact['entity']}  {fact['kind']} {fact['name']} at {fact['occurred_at']}, {len(value['publications'])} published"
     if kind == "p":
         return f"{value['facts']} facts from {value['first']} to {value['last']}"
-    place = value["after"]["position"]
+    if kind == "t":
+        return f"{value['entity']} has a timer"
+    place = value["after"]["walk"]["position"]
     return f"up to {value['instant']}: at {place['name'] if place else 'no place'}"
 
 

@@ -22,7 +22,7 @@ from rich.live import Live
 from rich.text import Text
 
 from processors.cli.loading import Loaded, load
-from processors.cli.replay import outline
+from processors.cli.replay import outlines
 from processors.cli.tables import funnel_table
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.metrics.census import Census
@@ -138,7 +138,7 @@ class _Watch:
         from confluent_kafka import Consumer, Producer, TopicPartition
 
         application = loaded.application
-        self.census = Census(outline(loaded.funnels[0]))
+        self.census = Census(outlines(loaded.funnels)[0])
         self.sent = 0
         self.last: deque[dict[str, Any]] = deque(maxlen=SHOWN)
         self.corrections = 0

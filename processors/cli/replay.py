@@ -3,7 +3,7 @@
 import shutil
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from io import BufferedWriter
 from pathlib import Path
@@ -78,7 +78,7 @@ def replay(
 def _write(files: ExitStack, loaded: Loaded, inputs: list[Input], until: int | None, folder: Path) -> _Counted:
     outputs = {topic: files.enter_context((folder / name).open("wb")) for topic, name in FILES.items()}
     (folder / "metrics.ndjson").write_bytes(b"")
-    (folder / OUTLINES).write_bytes(msgspec.json.encode([outline(funnel) for funnel in loaded.funnels]))
+    (folder / OUTLINES).write_bytes(msgspec.json.encode(outlines(loaded.funnels)))
     store = DiskStore(folder / "state", Label(loaded.application.application, 1))
     files.callback(store.close)
     return _run(Replay(loaded.program, store), inputs, until, outputs)
@@ -100,16 +100,22 @@ def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[T
     return counted
 
 
-def outline(funnel: Funnel) -> FunnelOutline:
-    """What a report needs of a definition."""
-    return FunnelOutline(
-        funnel.funnel,
-        funnel.version,
-        funnel.subject,
-        [stage.name for stage in funnel.stages],
-        [outcome.name for outcome in funnel.outcomes],
-        [conversion.name for conversion in funnel.conversions],
-    )
+def outlines(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
+    """What a report needs of the definitions: of each funnel its newest version, then what only earlier ones had."""
+    versions: dict[str, list[Funnel]] = {}
+    for funnel in sorted(funnels, key=lambda funnel: funnel.version, reverse=True):
+        versions.setdefault(funnel.funnel, []).append(funnel)
+    return [
+        FunnelOutline(
+            name,
+            found[0].version,
+            found[0].subject,
+            [*dict.fromkeys(stage.name for funnel in found for stage in funnel.stages)],
+            [*dict.fromkeys(outcome.name for funnel in found for outcome in funnel.outcomes)],
+            [*dict.fromkeys(conversion.name for funnel in found for conversion in funnel.all_conversions)],
+        )
+        for name, found in sorted(versions.items())
+    ]
 
 
 def _instant(text: str | None) -> int | None:

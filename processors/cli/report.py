@@ -128,12 +128,12 @@ def _lines(path: Path, topic: str) -> Iterator[tuple[str, Any]]:
 
 def _of_topics(config: Path | None) -> list[Census]:
     from processors.cli.loading import load
-    from processors.cli.replay import outline
+    from processors.cli.replay import outlines
     from processors.engine.reading import read_topic
 
     assert config is not None
     loaded = load(config)
-    censuses = [Census(outline(funnel)) for funnel in loaded.funnels]
+    censuses = [Census(outline) for outline in outlines(loaded.funnels)]
     names = loaded.application.own_topics
     for topic, name in (("transitions", names.transitions), ("conversions", names.conversions), ("leads", names.leads)):
         records = (

@@ -61,16 +61,19 @@ def engine_settings(loaded: Loaded, instance: str) -> EngineSettings:
 def label_sets(loaded: Loaded) -> dict[str, Sequence[tuple[str, ...]]]:
     """The label sets of the live counters, all of which are known from the definitions, so that they exist at zero."""
     funnels, sources = loaded.funnels, loaded.program.sources.values()
-    places = {funnel.funnel: (*funnel.stages, *funnel.detours, *funnel.outcomes) for funnel in funnels}
-    conversions = [(funnel.funnel, conversion.name) for funnel in funnels for conversion in funnel.conversions]
+    names = dict.fromkeys(funnel.funnel for funnel in funnels)
+    places = dict.fromkeys(
+        (each.funnel, place.name) for each in funnels for place in (*each.stages, *each.detours, *each.outcomes)
+    )
+    conversions = dict.fromkeys((funnel.funnel, conversion.name) for funnel in funnels for conversion in funnel.all_conversions)
     operations = get_args(Operation)
     return {
-        "entries": [(name, place.name) for name, found in places.items() for place in found],
+        "entries": [*places],
         "conversions": [(*each, counting, op) for each in conversions for counting in ("counted", "repeat") for op in operations],
-        "transitions": [(funnel.funnel, op, kind) for funnel in funnels for op in operations for kind in get_args(MoveKind)],
-        "refolds": [(funnel.funnel,) for funnel in funnels],
-        "too_late": [(funnel.funnel,) for funnel in funnels],
-        "facts": [(plan.name, kind) for plan in sources for kind in ("event", "change", "delete", "restore")],
+        "transitions": [(name, op, kind) for name in names for op in operations for kind in get_args(MoveKind)],
+        "refolds": [(name,) for name in names],
+        "too_late": [(name,) for name in names],
+        "facts": [(plan.name, kind) for plan in sources for kind in ("event", "change", "delete", "restore", "gap")],
         "duplicates": [(plan.name,) for plan in sources],
         "unconvertible": [(plan.name, field) for plan in sources for given in plan.fields.values() for field, _ in given],
         "cut": [(plan.name,) for plan in sources],

@@ -107,7 +107,7 @@ def _filters(loaded: Loaded, lead: str | None, funnel: str | None, stage: str | 
     funnels = loaded.funnels
     _known("--funnel", funnel, [each.funnel for each in funnels])
     _known("--stage", stage, [place.name for each in funnels for place in (*each.stages, *each.detours, *each.outcomes)])
-    _known("--conversion", conversion, [named.name for each in funnels for named in each.conversions])
+    _known("--conversion", conversion, [named.name for each in funnels for named in each.all_conversions])
     entity = None
     if lead is not None:
         identifier = loaded.program.identifiers.named(lead)

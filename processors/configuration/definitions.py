@@ -7,6 +7,8 @@ from typing import NamedTuple
 from processors.configuration.definition_file import DefinitionFile
 from processors.configuration.entering import check_entering
 from processors.configuration.known_fields import KnownFields
+from processors.configuration.libraries import check_libraries, shared_able, shared_names
+from processors.configuration.matching import able_to_match, check_matching
 from processors.configuration.names import check_names
 from processors.configuration.outline import POSITIONS, Outline
 from processors.configuration.problems import Problem, Unreadable, in_order
@@ -52,7 +54,10 @@ def load_definitions(paths: Iterable[File | str], application: Application | Non
     """
     files = tuple(DefinitionFile(read_document(file)) for file in _files(paths))
     libraries = [file.model for file in files if isinstance(file.model, Library)]
-    funnels = [_with_libraries(file, file.model, libraries) for file in files if isinstance(file.model, Funnel)]
+    for file in files:
+        if isinstance(file.model, Funnel):
+            file.model = file.model.using(libraries)
+    funnels = [file.model for file in files if isinstance(file.model, Funnel)]
     found = DefinitionSet(
         tuple(sorted(funnels, key=lambda funnel: (funnel.funnel, funnel.version))),
         tuple(sorted(libraries, key=lambda library: library.name)),
@@ -86,30 +91,31 @@ def _in_folder(folder: File) -> list[File]:
     return files
 
 
-def _with_libraries(file: DefinitionFile, funnel: Funnel, libraries: Sequence[Library]) -> Funnel:
-    used = {name for _, name in file.outline.conversions_used()} - {conversion.name for conversion in funnel.conversions}
-    lending = [library for library in libraries if used & {conversion.name for conversion in library.conversions}]
-    return funnel.using(tuple(lending))
-
-
 def _problems(files: Sequence[DefinitionFile], fields: KnownFields) -> Iterator[Problem]:
-    shared = {name for file in files if file.outline.is_library for name in file.outline.names("conversions")}
+    shared = shared_names(files)
+    able = shared_able(files, shared)
     for file in files:
         document = file.document
         yield from document.problems
         if document.data is not None:
-            yield from map(document.problem, _mistakes(file, shared, fields))
+            yield from map(document.problem, _mistakes(file, shared, able, fields))
             yield from (document.problem(mistake, "warning") for mistake in _undescribed(file.outline))
     yield from check_together(files)
+    yield from check_libraries(files)
 
 
-def _mistakes(file: DefinitionFile, shared: set[str], fields: KnownFields) -> Iterator[Mistake]:
+def _mistakes(file: DefinitionFile, shared: set[str], able: set[str], fields: KnownFields) -> Iterator[Mistake]:
     yield from file.mistakes
-    if not file.outline.keys:
+    outline = file.outline
+    if not outline.keys:
         return
-    yield from check_names(file.outline, shared, lambda path: file.document.place(path).line)
-    yield from check_entering(file.outline)
-    yield from check_fields(file.outline, fields)
+    yield from check_names(outline, shared, lambda path: file.document.place(path).line)
+    if not outline.is_library:
+        undefined = {name for _, name in outline.conversions_used()} - shared - {*outline.names("conversions")}
+        able = able_to_match(outline.of("conversions"), able | undefined, outline.orderings())
+    yield from check_matching(outline, able)
+    yield from check_entering(outline, able)
+    yield from check_fields(outline, fields)
 
 
 def _undescribed(outline: Outline) -> Iterator[Mistake]:

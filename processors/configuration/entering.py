@@ -1,20 +1,27 @@
 """Stages, detours and outcomes: keys that fit together, and rules that somebody could ever satisfy."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
 
+from processors.configuration.contradictions import Known, contradiction, signal_contradiction
 from processors.configuration.outline import POSITIONS, Outline, Rule
-from schemas.conditions import AllOf, AnyOf, Condition, FieldTest, Signal
-from schemas.instants import parse_instant
-from schemas.mistakes import Mistake, shown
+from schemas.conditions import Happened
+from schemas.mistakes import Mistake
 
 
-def check_entering(outline: Outline) -> Iterator[Mistake]:
-    """What makes a rule unsatisfiable, or a key of it pointless."""
+def check_entering(outline: Outline, able: Collection[str]) -> Iterator[Mistake]:
+    """What makes a rule unsatisfiable, or a key of it pointless.
+
+    Args:
+        outline: The file.
+        able: The conversions that can match, those of libraries included.
+    """
+    known = Known(able, outline.orderings())
     for rule in outline.of(*POSITIONS):
         yield from _keys_that_need_others(rule)
-    for rule in outline.rules:
-        yield from _never(rule)
+        yield from _never_expires(rule)
+        yield from _never(rule, known)
+    for rule in outline.of("conversions"):  # what they wait for is judged as a whole (`matching.py`), not signal by signal
+        yield from _never(rule, known._replace(able=rule.asks_for))
     yield from _validity(outline)
     yield from _grains(outline)
     for path, segment in outline.named("segments"):
@@ -40,86 +47,26 @@ def _keys_that_need_others(rule: Rule) -> Iterator[Mistake]:
         )
 
 
-def _never(rule: Rule) -> Iterator[Mistake]:
+def _never_expires(rule: Rule) -> Iterator[Mistake]:
+    """A conversion that happened stays happened, so a `while` on it holds the stage that its signal latched for ever."""
+    latching = {name for _, signal in rule.signals for name in signal.conversions}
+    holding = {name for _, state in rule.conditions if isinstance(state, Happened) for name in state.conversions}
+    only_conversions = all(signal.conversions for _, signal in rule.signals)
+    if "expires" in rule.keys and latching and only_conversions and latching <= holding:
+        sentence = (
+            f"{rule.word} {rule.name} never expires: its `while` asks whether {sorted(latching)[0]} has happened, and that stays "
+            "true; leave one of the two out"
+        )
+        yield Mistake((*rule.path, "expires"), sentence, of_key=True)
+
+
+def _never(rule: Rule, known: Known) -> Iterator[Mistake]:
     for path, signal in rule.signals:
-        if reason := _signal_contradiction(signal):
+        if reason := signal_contradiction(signal, known):
             yield Mistake(path, f"{rule.word} {rule.name} can never be reached by this signal: {reason}")
     for path, condition in rule.conditions:
-        if reason := contradiction(condition):
+        if reason := contradiction(condition, known):
             yield Mistake(path, f"{rule.word} {rule.name} can never be entered by this state: {reason}")
-
-
-def _signal_contradiction(signal: Signal) -> str | None:
-    return next((reason for part in (signal.where, signal.condition) if part and (reason := contradiction(part))), None)
-
-
-def contradiction(condition: Condition) -> str | None:
-    """Why a condition can never be true, as far as that is plain to see; None where it is not."""
-    if isinstance(condition, FieldTest):
-        return _empty_test(condition)
-    if isinstance(condition, AnyOf):
-        reasons = [contradiction(part) for part in condition.parts]
-        return reasons[0] if all(reasons) else None
-    if isinstance(condition, AllOf):
-        inner = next((reason for part in condition.parts if (reason := contradiction(part))), None)
-        return inner or _clash(list(_tests(condition)))
-    return None
-
-
-def _empty_test(test: FieldTest) -> str | None:
-    if test.operand == ():
-        return f"the list for {test.field} is empty; write the values that count"
-    if test.operator == "equals" and test.operand == "":
-        return f"an empty {test.field} is missing, and no test of a missing value is true; write {test.field}: {{exists: false}}"
-    return None
-
-
-def _tests(condition: AllOf) -> Iterator[FieldTest]:
-    for part in condition.parts:
-        if isinstance(part, AllOf):
-            yield from _tests(part)
-        elif isinstance(part, FieldTest):
-            yield part
-
-
-def _clash(tests: list[FieldTest]) -> str | None:
-    by_field: dict[str, list[FieldTest]] = {}
-    for test in tests:
-        by_field.setdefault(test.field, []).append(test)
-    return next((reason for field, found in by_field.items() if (reason := _clash_of(field, found))), None)
-
-
-def _clash_of(field: str, tests: list[FieldTest]) -> str | None:
-    absent = [test.operator == "exists" and test.operand is False for test in tests]
-    if any(absent) and not all(absent):
-        return f"{field} would have to be missing and have a value at once; leave one of the two tests out"
-    listed = [_values(test) for test in tests if test.operator in ("equals", "in")]
-    if listed and not set.intersection(*listed):
-        wanted = " and ".join(sorted({shown(value) for values in listed for value in values}))
-        return f"{field} would have to be {wanted} at once; write a list, {field}: [a, b], if either will do"
-    return f"no {field} is within these bounds; swap them" if _empty_range(tests) else None
-
-
-def _values(test: FieldTest) -> set[str]:
-    operands = test.operand if isinstance(test.operand, tuple) else (test.operand,)
-    return {str(operand).lower() if isinstance(operand, bool) else str(operand) for operand in operands}
-
-
-def _empty_range(tests: list[FieldTest]) -> bool:
-    unordered = [test for test in tests if test.ordering is None]
-    lowest = [
-        (_number(test.operand), test.operator == "above") for test in unordered if test.operator in ("at_least", "above", "after")
-    ]
-    highest = [
-        (_number(test.operand), test.operator in ("below", "before"))
-        for test in unordered
-        if test.operator in ("at_most", "below", "before")
-    ]
-    return any(low > high or (low == high and (open_low or open_high)) for low, open_low in lowest for high, open_high in highest)
-
-
-def _number(operand: Any) -> float:
-    return parse_instant(operand) if isinstance(operand, str) else operand
 
 
 def _validity(outline: Outline) -> Iterator[Mistake]:
@@ -140,6 +87,8 @@ def _grains(outline: Outline) -> Iterator[Mistake]:
         yield Mistake(
             ("subject",), "subject deal, but no stage or outcome reads deal.*: write a rule that does, or subject: lead"
         )
+    if subject == "deal" and reads_deals:
+        yield from _own_rules(outline)
     listed = also if isinstance(also, list) else []
     for index, grain in enumerate(listed):
         if grain == subject or grain in listed[:index]:
@@ -148,3 +97,13 @@ def _grains(outline: Outline) -> Iterator[Mistake]:
             yield Mistake(
                 ("also", index), "also deal, but no stage or outcome reads deal.*: write a rule that does, or leave it out"
             )
+
+
+def _own_rules(outline: Outline) -> Iterator[Mistake]:
+    """A funnel of deals judges its rules once per deal, and a rule that reads nothing of a deal says nothing about any."""
+    for rule in outline.of(*POSITIONS):
+        if (rule.signals or rule.conditions) and not rule.reads("deal"):
+            sentence = (
+                f"no deal can ever enter {rule.word} {rule.name}: it reads nothing of a deal; test a field deal.* in it, or "
+            )
+            yield Mistake((*rule.path, "name"), f"{sentence}write subject: lead with also: [deal]")

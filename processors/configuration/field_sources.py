@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from processors.configuration.record_shapes import shapes_in
 from processors.configuration.written import mapping_in, texts_in, there_are
 from schemas.field_names import WELL_KNOWN, is_state_field
 from schemas.fields import PRESETS, field_type, typed
+from schemas.mapping import as_field_source
 from schemas.mistakes import Mistake, Path, all_of, shown, suggestion
 
 
@@ -17,15 +19,30 @@ def check_sources_of_fields(sources: Mapping[str, Mapping[str, Any]], authority:
         authority: Field to the sources that decide on it, as written.
     """
     writers: dict[str, dict[str, str]] = {}
+    places: dict[tuple[str, str], Path] = {}
     for name, source in sources.items():
-        fields = mapping_in(source, "fields")
-        yield from _fields(("sources", name, "fields"), fields)
         for field, preset in PRESETS.get(str(source.get("format")), {}).items():
             writers.setdefault(field, {})[name] = preset.type
-        for field, given in fields.items():
-            writers.setdefault(field, {})[name] = _type(field, given)
-    yield from _types(writers)
+        for path, fields in _written(name, source):
+            yield from _fields(path, fields)
+            for field, given in fields.items():
+                places.setdefault((name, field), (*path, field))
+                writers.setdefault(field, {}).setdefault(name, _type(field, given))
+                if path[2] == "fields":  # which replaces a preset
+                    writers[field][name] = _type(field, given)
+    yield from _types(writers, places)
     yield from _authority(writers, sources, authority)
+
+
+def _written(name: str, source: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Where a source writes which fields: under `fields`, and in the records of a mapping under `set`."""
+    yield ("sources", name, "fields"), mapping_in(source, "fields")
+    for path, shape in shapes_in(mapping_in(source, "mapping")):
+        fields = mapping_in(shape, "set")
+        yield (
+            ("sources", name, "mapping", *path, "set"),
+            {field: as_field_source(field, given) for field, given in fields.items()},
+        )
 
 
 def _fields(path: Path, fields: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -60,13 +77,13 @@ def _type(field: str, given: Any) -> str:
     return str(given.get("type", field_type(field))) if isinstance(given, dict) else field_type(field)
 
 
-def _types(writers: Mapping[str, Mapping[str, str]]) -> Iterator[Mistake]:
+def _types(writers: Mapping[str, Mapping[str, str]], places: Mapping[tuple[str, str], Path]) -> Iterator[Mistake]:
     for field, types in writers.items():
         first, *others = types
         for name in others:
             if types[name] != types[first]:
                 sentence = f"{field} is of type {types[name]} here, and of type {types[first]} in {first}: give both one type"
-                yield Mistake(("sources", name, "fields", field), sentence, of_key=True)
+                yield Mistake(places.get((name, field), ("sources", name, "fields", field)), sentence, of_key=True)
 
 
 def _authority(

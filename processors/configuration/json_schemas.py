@@ -42,6 +42,8 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "text": {"type": "string", "minLength": 1},
     "texts": _one_or_many("text"),
     "scalar": {"type": ["string", "number", "boolean"]},
+    "values": _one_or_many("scalar"),
+    "field_source": {"anyOf": [{"type": "string", "description": "The path alone."}, _ref("FieldSource")]},
     "test": {
         "description": "A value (equals), a list (one of), or operators that must all hold.",
         "anyOf": [

@@ -55,6 +55,11 @@ class Rule:
         """The canonical fields that its rules test."""
         return {test.field for _, test in self.read.tests if not test.field.startswith("event.")}
 
+    @property
+    def asks_for(self) -> set[str]:
+        """The conversions that its signals and conditions name."""
+        return {name for _, name in (*self.read.conversions, *self.read.happened)}
+
     def reads(self, grain: str) -> bool:
         """Whether its rules test a field of this grain."""
         return any(field.startswith(f"{grain}.") for field in self.state_fields)

@@ -19,7 +19,7 @@ _TIME_TESTS = ("before", "after", "passed")
 
 def check_fields(outline: Outline, fields: KnownFields) -> Iterator[Mistake]:
     """Every field that a file reads, and how."""
-    orderings = outline.orderings()
+    orderings = None if outline.is_library else outline.orderings()
     for path, test in outline.field_tests():
         if not test.field.startswith("event."):
             complaint = fields.complaint(test.field)
@@ -85,10 +85,13 @@ def _pattern_complaint(pattern: str) -> str | None:
     return None
 
 
-def _ordering(path: Path, test: FieldTest, orderings: Mapping[str, Sequence[str]]) -> Iterator[Mistake]:
+def _ordering(path: Path, test: FieldTest, orderings: Mapping[str, Sequence[str]] | None) -> Iterator[Mistake]:
     if test.ordering is None:
         return
-    if test.ordering not in orderings:
+    if orderings is None:
+        mend = f"a library has none; list the values, {test.field}: [a, b]"
+        yield Mistake((*path[:-1], "of"), f"{test.ordering} is no ordering of this file: {mend}")
+    elif test.ordering not in orderings:
         hint = suggestion(test.ordering, orderings) or f": define it, orderings: {{{test.ordering}: [lowest, .., highest]}}"
         yield Mistake((*path[:-1], "of"), f"{test.ordering} is no ordering of this file{hint}")
     elif str(test.operand) not in orderings[test.ordering]:

@@ -30,6 +30,7 @@ def check_together(files: Sequence[DefinitionFile]) -> Iterator[Problem]:
         yield from _starts([version for version in distinct if version.funnel.effective_from is not None])
         for index in range(1, len(distinct)):
             yield from _vanished(distinct[:index], distinct[index])
+            yield from _other_grain(distinct[index - 1], distinct[index])
     yield from _shared_twice(files)
 
 
@@ -65,6 +66,21 @@ def _vanished(before: Sequence[_Version], version: _Version) -> Iterator[Problem
         if name not in known:
             hint = suggestion(name, known) or ": leave it out"
             yield document.problem(Mistake(("retired", name), f"{name} was no stage of an earlier version{hint}", of_key=True))
+
+
+def _other_grain(earlier: _Version, later: _Version) -> Iterator[Problem]:
+    """One history goes through all versions of a funnel, so all of them count the same."""
+    (before, there), (funnel, document) = earlier, later
+    for key, was, now in (("subject", [before.subject], [funnel.subject]), ("also", before.also, funnel.also)):
+        if sorted(was) != sorted(now):
+            where = f"{there.file}:{there.place((key,)).line}"
+            mend = f"write {key}: {_listed(key, was)} as there, or give the funnel another name"
+            says = f"version {funnel.version} counts other grains than version {before.version} ({where})"
+            yield document.problem(Mistake((key,), f"{says}: {mend}"))
+
+
+def _listed(key: str, grains: Sequence[str]) -> str:
+    return grains[0] if key == "subject" else f"[{', '.join(grains)}]"
 
 
 def _shared_twice(files: Sequence[DefinitionFile]) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from processors.configuration.field_sources import check_sources_of_fields
+from processors.configuration.record_shapes import check_record_shapes, namespaces_named
 from processors.configuration.written import mapping_in, texts_in, there_are
 from schemas.application import OwnTopics
 from schemas.mistakes import Mistake, Path, one_of, suggestion
@@ -66,17 +67,26 @@ def _identifiers(written: Mapping[str, Any], sources: Mapping[str, Any]) -> Iter
     for source, keys in sources.items():
         for name, namespace in mapping_in(keys, "identifiers").items():
             path = ("sources", source, "identifiers", name)
-            yield from _identifier_name(path, name, str(keys.get("format")))
-            if not isinstance(namespace, str):
-                continue
-            if namespace not in declared:
-                hint = suggestion(namespace, declared) or there_are("namespaces", declared)
-                yield Mistake(path, f"{namespace} is no declared namespace{hint}")
-                continue
-            trusted = [trusted for _, trusted in texts_in(declared[namespace].get("from"), ())]
-            if trusted and source not in trusted:
-                mend = f"add {source} to the `from` of {namespace}, or leave it out here"
-                yield Mistake(path, f"{namespace} may only be asserted by {one_of(trusted)}, so this would never count: {mend}")
+            if keys.get("format") != "mapping":  # which has identifiers of its own, below
+                yield from _identifier_name(path, name, str(keys.get("format")))
+                yield from _namespace(path, namespace, source, declared)
+        mapping = mapping_in(keys, "mapping")
+        for inner, namespace in namespaces_named(mapping):
+            yield from _namespace(("sources", source, "mapping", *inner), namespace, source, declared)
+        kinds = {name: str(namespace.get("kind")) for name, namespace in declared.items()}
+        yield from check_record_shapes(("sources", source, "mapping"), mapping, kinds)
+
+
+def _namespace(path: Path, name: Any, source: str, declared: Mapping[str, Mapping[str, Any]]) -> Iterator[Mistake]:
+    if not isinstance(name, str) or not declared:  # that there are none is said where they belong
+        return
+    if name not in declared:
+        yield Mistake(path, f"{name} is no declared namespace{suggestion(name, declared) or there_are('namespaces', declared)}")
+        return
+    trusted = [trusted for _, trusted in texts_in(declared[name].get("from"), ())]
+    if trusted and source not in trusted:
+        mend = f"add {source} to the `from` of {name}, or leave it out here"
+        yield Mistake(path, f"{name} may only be asserted by {one_of(trusted)}, so this would never count: {mend}")
 
 
 def _identifier_name(path: Path, name: str, source_format: str) -> Iterator[Mistake]:
@@ -114,6 +124,12 @@ def _mapping_section(path: Path, source: Mapping[str, Any]) -> Iterator[Mistake]
             yield Mistake(
                 (*path, "mapping"), "mapping missing: nothing says where the records are; write mapping: {records: [..]}"
             )
+        for key, belongs in (
+            ("identifiers", "each of the mapping's `records`"),
+            ("fields", "the `set` of the mapping's `records`"),
+        ):
+            if source.get(key):
+                yield Mistake((*path, key), f"{key} of a mapping stand in {belongs}: move them there", of_key=True)
         return
     if "mapping" in source:
         sentence = "mapping belongs to format: mapping; leave it out, or write that format"

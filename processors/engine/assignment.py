@@ -1,13 +1,13 @@
 """Which partitions this worker reads, from the group's callbacks to the moment a partition may flow.
 
-The callbacks run on the loop's thread, inside consume() (ER-19). They end the open transaction before a partition goes, and pause
-every partition that comes: sources flow again as soon as the call that brought them has returned, facts when their rows are
-restored. So a record that the very same call returned for a partition that came or went is never taken (ER-21).
+The callbacks run on the loop's thread, inside consume() (ER-19). They end the open transaction before a partition goes, and only
+note a partition that comes: it is assigned when it is known where it begins (`starts.py`). Sources flow from there on, facts when
+their rows are restored. A record that the very same call returned for a partition that went is never taken (ER-21).
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -15,6 +15,7 @@ from processors.engine import mark
 from processors.engine.lanes import Lane, Place
 from processors.engine.parts import Parts
 from processors.engine.restore import Restorer
+from processors.engine.starts import Start, Starts, warn_of_gap
 from processors.state.overlay import Overlay
 from processors.state.rows import Position
 
@@ -33,11 +34,14 @@ class Assignment:
         changed: Partitions came or went since this was last set to False.
     """
 
-    def __init__(self, parts: Parts, restorer: Restorer, finish: Callable[[], None], abandon: Callable[[], None]) -> None:
+    def __init__(
+        self, parts: Parts, starts: Starts, restorer: Restorer, finish: Callable[[], None], abandon: Callable[[], None]
+    ) -> None:
         """Wire an assignment.
 
         Args:
             parts: The parts of the worker.
+            starts: Finds out where partitions begin.
             restorer: Restores facts partitions.
             finish: Ends the open transaction, by a commit if that is possible.
             abandon: Aborts the open transaction.
@@ -50,6 +54,7 @@ class Assignment:
         self._storehouse = parts.storehouse
         self._metrics = parts.metrics
         self._errors = parts.errors
+        self._starts = starts
         self._restorer = restorer
         self._finish = finish
         self._abandon = abandon
@@ -66,9 +71,9 @@ class Assignment:
         return self.joined and not self._held
 
     @property
-    def restoring(self) -> bool:
-        """Facts partitions are being restored."""
-        return self._restorer.busy
+    def busy(self) -> bool:
+        """Partitions came that do not flow yet."""
+        return self._starts.busy or self._restorer.busy
 
     def subscribe(self, topics: Iterable[str]) -> None:
         """Join the group."""
@@ -80,21 +85,22 @@ class Assignment:
         )
 
     def settle(self) -> None:
-        """After a consume() that changed the assignment: raise what a callback could not, let new source partitions flow."""
+        """After a consume() that changed the assignment: raise what a callback could not."""
         self.changed = False
         if self._failure is not None:
             raise self._failure
-        self._flow([lane for lane in self._held.values() if lane.source])
 
-    def restore(self) -> None:
-        """Do a slice of restoring; facts partitions whose rows are complete flow from here on."""
-        restored = self._restorer.slice()
+    def bring(self) -> None:
+        """Do a slice of what partitions need that came; those that have it flow from here on."""
+        if self._starts.busy:
+            self._begin(self._starts.slice())
+        restored = self._restorer.slice() if self._restorer.busy else []
         if restored:
-            wanted = [lane for lane in self._held.values() if not lane.source and lane.partition in restored]
+            wanted = [self._held[self._facts, partition] for partition in restored]
             for lane in wanted:
-                lane.committed = restored[lane.partition]
                 lane.overlay = Overlay(self._storehouse.store, lane.partition)
             self._flow(wanted)
+            self._consumer.resume([TopicPartition(*lane.place) for lane in wanted])
             log.info("restored facts partitions %s", sorted(restored))
 
     def touch(self, *, now: bool = False) -> None:
@@ -116,31 +122,45 @@ class Assignment:
         if not self.joined:
             self._errors.raise_barred()
 
-    def _flow(self, lanes: list[Lane]) -> None:
-        if not lanes:
+    def _begin(self, starts: Mapping[Place, Start]) -> None:
+        """Assign partitions with the offsets they begin at; facts wait paused until their rows are there."""
+        if not starts:
             return
+        self._assign([TopicPartition(*place, start.offset) for place, start in starts.items()])
+        lanes = [self._held[place] for place in starts]
+        facts = [lane for lane in lanes if not lane.source]
+        if facts:
+            self._consumer.pause([TopicPartition(*lane.place) for lane in facts])
+        for lane in lanes:
+            start = starts[lane.place]
+            lane.next, lane.committed = start.offset, start.committed
+            if lane.source:
+                warn_of_gap(lane.place, start)
+            else:
+                self._restorer.add(lane.partition, start)
+        self._flow([lane for lane in lanes if lane.source])
+
+    def _flow(self, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
             self.lanes[lane.place] = self._held.pop(lane.place)
             self._metrics.assigned.labels(lane.topic).inc()
-        self._consumer.resume([TopicPartition(lane.topic, lane.partition) for lane in lanes])
 
-    def _assigned(self, partitions: list[TopicPartition]) -> None:
-        """Take partitions over, paused; without explicit offsets, so that each begins at the group's own, or at its beginning."""
-        self.joined = True
-        self._refuse_growth(partitions)
-        self._metrics.rebalances.labels("assigned").inc()
-        places = [TopicPartition(each.topic, each.partition) for each in partitions]
+    def _assign(self, places: list[TopicPartition]) -> None:
         if self._incremental:
             self._consumer.incremental_assign(places)
         else:
             self._consumer.assign(places)
-        if places:
-            self._consumer.pause(places)
+
+    def _assigned(self, partitions: list[TopicPartition]) -> None:
+        """Note what came; librdkafka waits for an assignment, so it gets one of nothing."""
+        self.joined = True
+        self._refuse_growth(partitions)
+        self._metrics.rebalances.labels("assigned").inc()
+        self._assign([])
         for each in partitions:
-            source = self._source_topics.get(each.topic, "")
-            self._held[each.topic, each.partition] = Lane(each.topic, each.partition, source)
-            if not source:
-                self._restorer.add(each.partition)
+            place = (each.topic, each.partition)
+            self._held[place] = Lane(*place, self._source_topics.get(each.topic, ""))
+            self._starts.add(place)
         log.info("assigned %s", _names(partitions))
 
     def _refuse_growth(self, partitions: list[TopicPartition]) -> None:
@@ -167,6 +187,7 @@ class Assignment:
 
     def _release(self, partitions: list[TopicPartition]) -> None:
         gone = {(each.topic, each.partition) for each in partitions}
+        assigned = gone - self._starts.remove(gone)
         facts = []
         for place in gone:
             lane = self.lanes.pop(place, None)
@@ -178,7 +199,7 @@ class Assignment:
                 facts.append(lane.partition)
         self._restorer.remove(facts)
         if self._incremental:
-            self._consumer.incremental_unassign(partitions)
+            self._consumer.incremental_unassign([TopicPartition(*place) for place in assigned])
         else:
             self._consumer.unassign()
 

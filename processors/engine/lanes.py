@@ -23,9 +23,9 @@ class Lane:
         source: Name of the source; empty for facts.
         overlay: Rows behind a facts partition once they are restored; None for a source's.
         start: First offset taken in the open transaction; None while none was.
-        next: Offset after the last one taken.
+        next: Offset to take next: after the last one taken, or where the partition begins.
         taken: Records taken in the open transaction.
-        committed: Offset committed by this worker; None before its first commit here.
+        committed: The group's offset; None while there is none.
         stamp: Kafka time in milliseconds of the last record taken.
         waiting: Records of a source partition that came and were not taken yet.
     """
@@ -54,6 +54,7 @@ class Lane:
         if committed:
             self.committed = self.next
         elif self.start is not None:  # it is read again from there, and what waits comes again after it
+            self.next = self.start
             self.waiting.release()
         self.start = None
         self.taken = 0

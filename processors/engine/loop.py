@@ -2,7 +2,7 @@
 
 One turn (`Loop._turn`):
 
-1. Restore a slice, if partitions came (ER-24).
+1. If partitions came: ask where they begin, restore a slice of their rows (ER-24).
 2. Wait for a first record. The group's callbacks run in here and end the open transaction before partitions go (ER-19, ER-20).
 3. Take what else is there, until nothing is left or the transaction is full (ER-10); partitions far behind go side by side.
 4. Publish what collapses per transaction: snapshots, rows to the changelog, the mark of each facts partition (ER-25).
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _IDLE = 0.1
 """Seconds that an idle loop waits for a record."""
+_BUSY = 0.002
+"""Seconds that a loop waits for a record while partitions are brought up."""
 _CHUNK = 1_000
 """Records of one consume(): the limits are looked at in between."""
 _GAP = 0.01
@@ -110,12 +112,12 @@ class Loop:
             self._undo("lost")
 
     def _turn(self) -> None:
-        restoring = self._assignment.restoring
-        if restoring:
-            self._assignment.restore()
+        busy = self._assignment.busy
+        if busy:
+            self._assignment.bring()
         try:
             waiting = self._merge.holds > 0
-            first = self._consumer.poll(0 if restoring or waiting else _IDLE)
+            first = self._consumer.poll(0 if waiting else _BUSY if busy else _IDLE)
             records = self._received([] if first is None else [first])  # a message is falsy when its value is empty (ER-30)
             self._transaction.serve()
             if records or waiting:

@@ -119,14 +119,10 @@ class Processing:
     def _touch(self, lane: Lane, first: Message) -> None:
         """The open transaction takes from this partition, from its first record there on."""
         offset: int = first.offset()  # type: ignore[assignment]  # a record has an offset
-        if lane.start is not None:
-            if offset < lane.next:  # the broker would not notice: what lies between would be taken twice, or never
-                raise Stop(
-                    BUG, f"a bug in funnelstream: {lane.topic} partition {lane.partition} was taken out of order at {offset}"
-                )
-            return
-        if lane.overlay is not None and lane.committed is not None and offset < lane.committed:
+        if offset < lane.next:  # the broker would not notice: what lies between would be taken twice
             raise _read_before(lane, offset)
+        if lane.start is not None:
+            return
         if not self._transaction.is_open:
             self._transaction.begin()
         lane.start = lane.next = offset
@@ -236,11 +232,11 @@ def _bug(bug: Exception, lane: Lane, record: Message) -> Stop:
 
 
 def _read_before(lane: Lane, offset: int) -> Stop:
-    """The consumer began where the group's offset had been moved to, after the rows were checked against it (ER-25)."""
+    """The consumer went back to where it has been: a topic was made anew, or offsets were reset after they were asked (ER-25)."""
     return Stop(
         AGAIN,
-        f"{lane.topic} partition {lane.partition}: a record at offset {offset} came, but its rows reach offset {lane.committed}: "
-        "facts would be counted twice. The group's offsets were reset, or the topic was made anew, while this worker ran; the "
+        f"{lane.topic} partition {lane.partition}: a record at offset {offset} came, but it was read up to offset {lane.next}: "
+        "records would be counted twice. The group's offsets were reset, or the topic was made anew, while this worker ran; the "
         "next start checks both.",
     )
 

@@ -1,8 +1,8 @@
 """Brings the rows behind facts partitions up to the end of their changelog, in slices, while the loop keeps polling (ER-24).
 
-For each partition, in this order (ER-22): the group's committed offset, which waits for a predecessor's pending commit; then the
-ends of the changelog; then a group-less read_committed reader from where the store is to be trusted, until its position has
-reached the end; then the check that rows, offsets and definitions belong together (ER-25). One reader serves all partitions.
+For each partition, in this order (ER-22): the group's committed offset, which `starts.py` has asked for; then the ends of the
+changelog; then a group-less read_committed reader from where the store is to be trusted, until its position has reached the
+end; then the check that rows, offsets and definitions belong together (ER-25). One reader serves all partitions.
 """
 
 import logging
@@ -10,15 +10,16 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from processors.engine import mark
 from processors.engine.offsets import Bounds, BoundsQuestion
 from processors.engine.parts import Parts
 from processors.engine.progress import Progress, no_progress
 from processors.engine.settings import make_client
+from processors.engine.starts import Start
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.engine.triage import Verdict, error_of, triage
+from processors.engine.triage import Verdict, triage
 from processors.state.rows import Position
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,6 @@ log = logging.getLogger(__name__)
 _SLICE_RECORDS = 10_000
 _SLICE = 0.02
 """Seconds that a slice may wait for records."""
-_COMMITTED = 1.0
-"""Seconds that the group's offsets may keep the loop from polling; asked again until they are there."""
 TOMBSTONES_KEPT = 23 * 3600.0
 """Seconds. Brokers keep tombstones for `delete.retention.ms`, 24 h: an older store may hold rows that were deleted since."""
 _CLOCKS_APART = 1800.0
@@ -39,12 +38,10 @@ _MARKER = 1
 class _Partition:
     """How far the restore of one partition has come."""
 
-    def __init__(self, number: int, committed: int | None, question: BoundsQuestion, facts: BoundsQuestion) -> None:
+    def __init__(self, number: int, facts: Start, question: BoundsQuestion) -> None:
         self.number = number
-        self.committed = committed
-        self.question = question
         self.facts = facts
-        self.facts_bounds = Bounds(0, 0)
+        self.question = question
         self.bounds = Bounds(0, 0)
         self.start = 0
         self.position = 0
@@ -54,11 +51,7 @@ class _Partition:
 
     def complete(self) -> bool:
         """The reader has passed the end, or was at least answered where nothing is to be read: a missing permission shows."""
-        if not (self.reading and self.answered and self.position >= self.bounds.end):
-            return False
-        bounds = self.facts.answer()
-        self.facts_bounds = bounds or self.facts_bounds
-        return bounds is not None
+        return self.reading and self.answered and self.position >= self.bounds.end
 
 
 class Restorer:
@@ -67,7 +60,6 @@ class Restorer:
     def __init__(self, parts: Parts) -> None:
         """Wire a restorer."""
         settings = parts.settings
-        self._consumer = parts.consumer
         self._admin = parts.admin
         self._errors = parts.errors
         self._reader_settings = parts.clients.reader() | parts.errors.options()
@@ -77,39 +69,36 @@ class Restorer:
         self._storehouse = parts.storehouse
         self._metrics = parts.metrics
         self._reader: Consumer | None = None
-        self._unasked: dict[int, float] = {}
         self._active: dict[int, _Partition] = {}
         self._progress = Progress(parts.metrics)
 
     @property
     def busy(self) -> bool:
         """Whether any partition is not restored yet."""
-        return bool(self._unasked or self._active)
+        return bool(self._active)
 
-    def add(self, partition: int) -> None:
-        """Begin to restore a partition."""
-        self._unasked[partition] = time.monotonic()
+    def add(self, partition: int, facts: Start) -> None:
+        """Begin to restore the rows behind a facts partition, of which the brokers say so much."""
+        self._active[partition] = _Partition(partition, facts, BoundsQuestion(self._admin, (self._changelog, partition)))
 
     def remove(self, partitions: Iterable[int]) -> None:
         """Forget partitions that were revoked; what was restored of them stays in the store."""
         for partition in partitions:
-            self._unasked.pop(partition, None)
             restoring = self._active.pop(partition, None)
             if restoring is not None and restoring.reading and self._reader is not None:
                 self._reader.incremental_unassign([TopicPartition(self._changelog, partition)])
 
-    def slice(self) -> dict[int, int | None]:
+    def slice(self) -> list[int]:
         """Do a bounded piece of work.
 
         Returns:
-            The partitions that are restored and checked now, with the group's committed offset of their facts.
+            The partitions that are restored and checked now.
 
         Raises:
             Stop: A restore makes no progress, or what was restored must not be used.
         """
         if not self._storehouse.ready():
-            return {}
-        self._ask_committed()
+            return []
         self._start_reading()
         self._read()
         done = [restoring for restoring in self._active.values() if restoring.complete()]
@@ -119,7 +108,7 @@ class Restorer:
         self._progress.show((p.start, p.position, p.bounds.end) for p in self._active.values() if p.reading)
         if not self.busy:
             self.close()
-        return {restoring.number: restoring.committed for restoring in done}
+        return [restoring.number for restoring in done]
 
     def close(self) -> None:
         """Close the reader."""
@@ -127,25 +116,6 @@ class Restorer:
             self._reader.close()
             self._reader = None
         self._progress.end()
-
-    def _ask_committed(self) -> None:
-        """Step 1. The answer waits for a pending commit of a predecessor: retried, polling in between."""
-        if not self._unasked:
-            return
-        try:
-            found = self._consumer.committed([TopicPartition(self._facts, p) for p in self._unasked], _COMMITTED)
-        except KafkaException as raised:
-            error = error_of(raised)
-            if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
-                raise self._errors.ending(error, "committed", self._facts) from raised
-            return
-        for answer in found:
-            if answer.error is None:
-                del self._unasked[answer.partition]
-                committed = answer.offset if answer.offset >= 0 else None
-                question = BoundsQuestion(self._admin, (self._changelog, answer.partition))
-                facts = BoundsQuestion(self._admin, (self._facts, answer.partition))
-                self._active[answer.partition] = _Partition(answer.partition, committed, question, facts)
 
     def _start_reading(self) -> None:
         """Step 2: the ends of the changelog, then the reader from where the store is to be trusted."""
@@ -239,18 +209,11 @@ class Restorer:
         self._storehouse.store.apply({}, {number: Position(max(restoring.position, restoring.start), time.time())})
         row = self._storehouse.store.get(number, mark.KEY)
         place = f"{self._facts} partition {number}"
-        mark.check(row, restoring.committed, self._expected, place)
-        mark.check_unread(restoring.facts_bounds, restoring.committed, place)
+        mark.check(row, restoring.facts.committed, self._expected, place)
+        mark.check_unread(restoring.facts.log, restoring.facts.committed, place)
 
     def _check_patience(self) -> None:
         now = time.monotonic()
-        for number, since in self._unasked.items():
-            if now - since > self._patience:
-                raise Stop(
-                    ENVIRONMENT,
-                    f"{self._facts} partition {number}: the group's offset was not answered for {self._patience:.0f} s: a "
-                    "transaction of its former owner is still pending, or the group coordinator is away (ER-22)",
-                )
         for restoring in self._active.values():
             if now - restoring.moved_at > self._patience:
                 place = (self._changelog, restoring.number)

@@ -29,6 +29,7 @@ from processors.engine.processing import Processing
 from processors.engine.purge import Purge
 from processors.engine.restore import Restorer
 from processors.engine.settings import Clients, EngineSettings, Limits, make_client
+from processors.engine.starts import Starts
 from processors.engine.stop import AGAIN, Stop
 from processors.engine.storehouse import Storehouse
 from processors.engine.topic_watch import TopicWatch
@@ -150,7 +151,7 @@ class Worker:
         """Join the group, turn the loop, and leave, whatever ended it."""
         loop = Loop(parts, Processing(parts, self._topology))
         restorer = Restorer(parts)
-        assignment = Assignment(parts, restorer, finish=loop.finish, abandon=loop.abandon)
+        assignment = Assignment(parts, Starts(parts), restorer, finish=loop.finish, abandon=loop.abandon)
         failure: Stop | None = None
         try:
             assignment.subscribe([*self._settings.source_topics, self._settings.topics.facts])

@@ -1,9 +1,9 @@
 """Replay: files through the same topology, so that definitions can be tried on real records without Kafka.
 
 Each file is read in its own order; of the next records of all files the one with the earliest event time comes first,
-so that a file that is out of order shows what late facts do. The largest event time read so far is the broker time,
-and so the recorded time; what comes before any record that names a time takes the earliest of the first times that the
-files name, or where there is none `limits.past`. A replay has no clock: the same files give the same bytes every time.
+so that a file that is out of order shows what late facts do. The largest event time read so far is the broker time, and so
+the recorded time and the watermark; what comes before any record that names a time takes the earliest of the first times that
+the files name, or where there is none `limits.past`. A replay has no clock: the same files give the same bytes every time.
 """
 
 import base64
@@ -21,10 +21,16 @@ from processors.state.rows import Store
 from processors.topology.effects import Effects, FactsRecord, Publish, Topic
 from processors.topology.program import Program, SourcePlan
 from processors.topology.topology import Topology
-from schemas.instants import FIRST, LAST, MILLISECOND
+from schemas.facts import Continue, Watermark
+from schemas.instants import FIRST, LAST, MILLISECOND, format_instant
 
 PARTITION = 0
 """A replay has one facts partition."""
+
+_SOURCE = ("replay", 0)
+"""The one source partition that a replay's watermarks speak for: all files together."""
+
+_encode = msgspec.msgpack.Encoder().encode
 
 LOOKED_AHEAD = 1_000
 """Records of each file among which the first time is looked for before the replay begins."""
@@ -80,7 +86,7 @@ class Replay:
 
         Args:
             inputs: Files with the source each belongs to.
-            as_of: Last watermark in microseconds; records later than this are not read.
+            as_of: Last watermark in microseconds; records later than this are not read, timers fire until then.
 
         Raises:
             Failed: The core raised on a record; the message names its file and line.
@@ -93,11 +99,16 @@ class Replay:
         while heads:
             head = heapq.heappop(heads)
             if as_of is not None and head.at > as_of:
-                return
-            self.now = max(self.now, head.at)
+                break
+            if head.at > self.now:
+                self.now = head.at
+                yield from self._pass_time()
             given = inputs[head.file]
             yield from self._take(given, head)
             self._push(heads, inputs, head.file, head.number + 1, next(given.lines, None))
+        if as_of is not None and as_of > self.now:
+            self.now = as_of
+            yield from self._pass_time()
 
     def _begin(self, inputs: list[Input]) -> list[Input]:
         """Set the time to the earliest of the files' first times; nothing that was looked at is lost."""
@@ -146,12 +157,27 @@ class Replay:
         yield effects
         for publish in facts:
             with _naming(given, head.line):
-                effects = self._advance(publish)
+                effects = self._advance(publish.value or b"")
             yield effects
 
-    def _advance(self, publish: Publish) -> Effects:
+    def _pass_time(self) -> Iterator[Effects]:
+        """The watermark is the largest event time read so far: what is due by then fires before the next record."""
+        if not self._topology.timed:
+            return
+        message: Watermark | Continue | None = Watermark(source=_SOURCE, at=self.now, sources=(_SOURCE,))
+        while message is not None:
+            try:
+                effects = self._advance(_encode(message))
+            except Exception as error:
+                raise Failed(f"a timer could not be fired at {format_instant(self.now)} ({type(error).__name__})") from error
+            goes_on = any(publish.topic == "facts" for publish in effects.published)
+            effects.published = [publish for publish in effects.published if publish.topic != "facts"]
+            message = Continue() if goes_on else None
+            yield effects
+
+    def _advance(self, value: bytes) -> Effects:
         rows = Overlay(self._store, PARTITION)
-        effects = self._topology.advance(FactsRecord(publish.value or b"", PARTITION, self._offset, self.now), rows)
+        effects = self._topology.advance(FactsRecord(value, PARTITION, self._offset, self.now), rows)
         self._offset += 1
         self._store.apply({PARTITION: effects.rows}, {})
         effects.published += effects.snapshots.values()

@@ -2,7 +2,8 @@
 
 It guards that one bad element of an array does not take the others with it, and that an object says what it is before it is
 believed. Identifiers are named `contact.objectId`, `deal.objectId`, `company.objectId`, or `contact.properties.NAME` for the
-value of a property, in a whole object or in the change of that property. What webhook events say: `hubspot_events`.
+value of a property, in a whole object or in the change of that property. A whole deal that comes with its associations names its
+contact too, so that it reaches its lead (semantics, rule 13). What webhook events say: `hubspot_events`.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from processors.sources.elements import decode_elements
 from processors.sources.hubspot_events import ABOUT, UNMAPPED, UNSUPPORTED, Names, decode_event, named_type
 from processors.sources.parsing import (
     NESTING,
@@ -21,7 +23,7 @@ from processors.sources.parsing import (
     read_json,
     shown,
 )
-from processors.sources.statement import MOST_FAULTS, Decoded, SourceRecord, Statement, Undecodable
+from processors.sources.statement import Decoded, SourceRecord, Statement, Undecodable
 
 _TELLING = (
     ("deal", ("dealstage", "dealname", "pipeline")),
@@ -60,32 +62,7 @@ class HubSpotDecoder:
         value = present(record.value)
         body = read_json(_read, value)
         check_nesting(value, body, self._nesting)
-        return self._array(body) if type(body) is list else self._element(body)
-
-    def _array(self, elements: list[Any]) -> Decoded:
-        if not elements:
-            raise Undecodable("empty", "The array has no elements.")
-        statements: list[Statement] = []
-        faults: list[tuple[int, Undecodable]] = []
-        more = 0
-        unused: str | None = None
-        for index, element in enumerate(elements):
-            try:
-                decoded = self._element(element)
-            except Undecodable as fault:
-                if len(faults) < MOST_FAULTS:
-                    faults.append((index, fault.with_traceback(None)))  # a traceback would hold on to every frame
-                else:
-                    more += 1
-                continue
-            statements += [msgspec.structs.replace(statement, element=index) for statement in decoded.statements]
-            unused = unused or decoded.unused
-        if statements:
-            return Decoded(statements, faults, more)
-        if faults:
-            index, first = faults[0]
-            raise Undecodable(first.reason, f"No element of the array can be used. Element {index}: {first.sentence}")
-        return Decoded((), unused=unused)
+        return decode_elements(body, self._element) if type(body) is list else self._element(body)
 
     def _element(self, body: object) -> Decoded:
         if type(body) is not dict:
@@ -106,13 +83,14 @@ class HubSpotDecoder:
             return UNMAPPED
         archived = body.get("archived") is True
         occurred_at = _as_of(body, archived)
+        contact = _contact_of(body) if crm == "deal" and "contact.objectId" in self._names else {}
         values = {name: value for name, value in properties.items() if type(value) is not dict and type(value) is not list}
         statement = Statement(
             kind="delete" if archived else "change",
-            identifiers=self._names.pick(crm, body["id"], properties),
+            identifiers=self._names.pick(crm, body["id"], properties) | contact,
             occurred_at=occurred_at,
             id=None,
-            fingerprint=digest([crm, identifier_text(body["id"]), archived, occurred_at, properties]),
+            fingerprint=digest([crm, identifier_text(body["id"]), archived, occurred_at, properties, *contact.values()]),
             properties={} if archived else values,
             about=ABOUT[crm],
             provenance="snapshot",
@@ -127,6 +105,24 @@ def _as_of(body: Mapping[str, Any], archived: bool) -> int | None:
         if (instant := instant_from_milliseconds(body.get(field), field)) is not None:
             return instant
     return None
+
+
+def _contact_of(deal: Mapping[str, Any]) -> dict[str, str]:
+    """The contact that a whole deal is associated with, as an identifier; of several the greatest id (identity, R10).
+
+    Raises:
+        Undecodable: `wrong_shape`: associations are there, and no objects and lists as the API writes them.
+    """
+    found: Any = deal
+    for key, kind in (("associations", dict), ("contacts", dict), ("results", list)):
+        if (found := found.get(key)) is None:
+            return {}
+        if type(found) is not kind:
+            raise Undecodable(
+                "wrong_shape", f"{key} of the deal is {shown(found)}; the API writes associations.contacts.results."
+            )
+    ids = [text for each in found if type(each) is dict and (text := identifier_text(each.get("id"))) is not None]
+    return {"contact.objectId": max(ids)} if ids else {}
 
 
 def _told_type(properties: Mapping[str, Any]) -> str:

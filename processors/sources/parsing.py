@@ -7,6 +7,7 @@ depends on content alone: not on key order, white space or the depth of the inte
 import hashlib
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +21,8 @@ T = TypeVar("T")
 NESTING = 64
 """Levels of arrays and objects that a record may have where the application's `limits.nesting` says nothing else."""
 
+SECOND = 1_000_000_000
+"""Nanoseconds."""
 _LONGEST_IDENTIFIER = 512
 _LONGEST_QUOTE = 60
 _LARGEST_NUMBER = 10**_LONGEST_IDENTIFIER
@@ -154,6 +157,20 @@ def instant_from_milliseconds(value: object, field: str) -> int | None:
         value = int(value)
     if type(value) is int:
         return _within_calendar(value * MILLISECOND, value, field)
+    return instant_from_text(value, field)
+
+
+def instant_from_units(value: object, field: str, nanoseconds: int) -> int | None:
+    """The instant of a field that holds units of so many nanoseconds since the epoch, or else ISO 8601 text.
+
+    Seconds may have fractions; what is finer than a microsecond is cut off. Returns and raises like `instant_from_milliseconds`.
+    """
+    if type(value) is str and _DIGITS.fullmatch(value):
+        value = int(value)
+    if type(value) is float and (value.is_integer() or nanoseconds == SECOND) and abs(value) < _LARGEST_EXACT:
+        return _within_calendar(int(Decimal(str(value)) * nanoseconds) // 1000, value, field)
+    if type(value) is int:
+        return _within_calendar(value * nanoseconds // 1000, value, field)
     return instant_from_text(value, field)
 
 

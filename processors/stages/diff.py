@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from processors.stages.timeline import Match, Move
+from processors.stages.timeline import OWN, Match, Move
 
 Operation = Literal["announce", "amend", "retract"]
 
@@ -18,13 +18,15 @@ Operation = Literal["announce", "amend", "retract"]
 class Identity(msgspec.Struct, frozen=True, order=True, gc=False):
     """What makes a publication the same one: funnel, version, what it is, and the fact that caused it.
 
-    `what` is `advance:sql` (kind and target) for a transition, `=demo_request` for a conversion.
+    `what` is `advance:sql` (kind and target) for a transition, `=demo_request` for a conversion; `deal` names the deal whose
+    position it is, and is empty for the subject's own.
     """
 
     funnel: str
     version: int
     what: str
     cause: bytes
+    deal: str = OWN
 
 
 class Publication(msgspec.Struct, array_like=True, gc=False, kw_only=True):
@@ -49,6 +51,11 @@ class Publication(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     match: Match | None = None
 
     @property
+    def deal(self) -> str:
+        """The deal whose position it is; empty for the subject's own."""
+        return self.move.deal if self.move is not None else OWN
+
+    @property
     def content(self) -> Move | Match:
         """The published content, whichever it is."""
         content = self.move or self.match
@@ -64,33 +71,39 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     publication: Publication
 
 
-def identity_of(content: Move | Match, funnel: str, version: int) -> Identity:
-    """The identity of a move or match of this funnel version."""
+def identity_of(content: Move | Match, funnel: str) -> Identity:
+    """The identity of a move or match of this funnel."""
     if isinstance(content, Match):
-        return Identity(funnel, version, f"={content.name}", content.fact)
+        return Identity(funnel, content.version, f"={content.name}", content.fact)
     target = content.target.name if content.target is not None else ""
     notice = f"{content.flags[0]}:" if content.kind == "notice" else ""
-    return Identity(funnel, version, f"{content.kind}:{notice}{target}", content.cause)
+    return Identity(funnel, content.version, f"{content.kind}:{notice}{target}", content.cause, content.deal)
 
 
 def identity_in(publication: Publication, cause: bytes) -> Identity:
     """The identity of a publication that stands in the row of the fact that caused it."""
-    return Identity(publication.funnel, publication.version, publication.what, cause)
+    return Identity(publication.funnel, publication.version, publication.what, cause, publication.deal)
 
 
-def publication_id(identity: Identity, grain: str, deal: str = "") -> str:
-    """The deterministic transition or conversion id: 32 hexadecimal digits."""
-    text = f"{identity.funnel}\0{identity.version}\0{grain}\0{deal}\0{identity.what}\0"
+def publication_id(identity: Identity, grain: str) -> str:
+    """The deterministic transition or conversion id: 32 hexadecimal digits.
+
+    Args:
+        identity: Of the publication.
+        grain: Of the funnel's subject; a deal's own position has grain deal whatever the subject is.
+    """
+    grain = "deal" if identity.deal else grain
+    text = f"{identity.funnel}\0{identity.version}\0{grain}\0{identity.deal}\0{identity.what}\0"
     return blake2b(text.encode() + identity.cause, digest_size=16).hexdigest()
 
 
-def announce(content: Move | Match, funnel: str, version: int, known: Publication | None = None) -> Change:
+def announce(content: Move | Match, funnel: str, known: Publication | None = None) -> Change:
     """The change that announces (or, where `known` is live, amends) a publication."""
-    identity = identity_of(content, funnel, version)
+    identity = identity_of(content, funnel)
     operation: Operation = "amend" if known is not None and known.live else "announce"
     publication = Publication(
         funnel=funnel,
-        version=version,
+        version=content.version,
         what=identity.what,
         revision=known.revision + 1 if known is not None else 1,
         live=True,
@@ -100,24 +113,25 @@ def announce(content: Move | Match, funnel: str, version: int, known: Publicatio
     return Change(operation, identity, publication)
 
 
-def diff(published: Mapping[Identity, Publication], now: Iterable[tuple[Move | Match, str, int]]) -> list[Change]:
+def diff(published: Mapping[Identity, Publication], now: Iterable[Move | Match], funnel: str) -> list[Change]:
     """What turns the published state into the present timeline.
 
     Args:
         published: Everything published of the funnel in the compared stretch of history, retracted ones included.
-        now: The contents that should stand, each with its funnel and version, in timeline order.
+        now: The contents that should stand, in timeline order.
+        funnel: Their funnel.
 
     Returns:
         Retractions first, in the order of their effective times, then announcements and amendments in timeline order.
     """
     changes: list[Change] = []
     standing: set[Identity] = set()
-    for content, funnel, version in now:
-        identity = identity_of(content, funnel, version)
+    for content in now:
+        identity = identity_of(content, funnel)
         standing.add(identity)
         known = published.get(identity)
         if known is None or not known.live or known.content != content:
-            changes.append(announce(content, funnel, version, known))
+            changes.append(announce(content, funnel, known))
     gone = [(identity, known) for identity, known in published.items() if known.live and identity not in standing]
     gone.sort(key=lambda pair: (pair[1].content.effective_at, pair[0]))
     return [_retract(identity, known) for identity, known in gone] + changes

@@ -1,20 +1,40 @@
 """What happened at one instant, and what a rule read of it: the evidence that every move carries.
 
 Conversions are recognised and signals judged here, once; a move then names the facts that its rule read, lowest order
-first, and the values it found, so that every number can be explained down to the events behind it.
+first, and the values it found, so that every number can be explained down to the events behind it. A timer's evidence are the
+facts that armed it.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 import msgspec
 
-from processors.stages.rules import Rule, Version
-from processors.stages.timeline import FunnelState, Match
-from schemas.facts import Fact, Value
+from processors.stages.rules import Amount, Rule, SegmentRule, Version
+from processors.stages.timeline import OWN, FunnelState, Match, Money
+from schemas.facts import Fact, Value, is_missing
 from schemas.instants import format_instant
 
 KeyedFact = tuple[bytes, Fact]
 """A fact with its key (`schemas.facts.fact_key`), so that evidence can name it without holding it."""
+
+NO_VALUE = "(none)"
+"""What a segment says where there is no value (rule 26)."""
+_LONGEST_SEGMENT = 200
+"""Characters of a segment's value that are published."""
+_CURRENCY = re.compile("[A-Z]{3}")
+_LARGEST_EXPONENT = 30
+"""Of an amount: a text of eight characters can name a number of a million digits."""
+
+
+class Due(NamedTuple):
+    """A timer that fires: whose it is, what it was armed for (a rule, or a field that passes), and the fact that armed it."""
+
+    deal: str
+    name: str
+    cause: bytes
 
 
 class _Recognised(msgspec.Struct, gc=False):
@@ -23,60 +43,138 @@ class _Recognised(msgspec.Struct, gc=False):
     name: str
     counted: bool
     read: dict[str, Value]
+    value: Money | None
+    segments: dict[str, str]
     advanced: bool = False
 
 
 class Evidence:
-    """The facts of one instant, with what they match and fire in one funnel.
+    """The facts of one instant, or the timers that are due at it, with what they match and fire in one funnel.
 
     Conversions are recognised in the order of the facts, so `if: {happened: ...}` sees those of lower order at the same instant.
 
     Attributes:
-        facts: Sorted by event time, source order and id.
-        fired: Names of the rules whose `when` fires now.
+        facts: Sorted by event time, source order and id; none where timers fire.
+        due: The timers; none where there are facts.
+        fired: Names of the rules whose `when` fires now, by track, with the lowest fact that fires it.
+        deleted: Whether a record was deleted at this instant.
     """
 
-    __slots__ = ("_recognised", "_state", "_version", "facts", "fired")
+    __slots__ = ("_matched", "_recognised", "_state", "_version", "deleted", "due", "facts", "fired")
 
-    def __init__(self, state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
+    def __init__(self, state: FunnelState, facts: Sequence[KeyedFact], version: Version, due: Sequence[Due] = ()) -> None:
         """Recognise conversions and judge signals; `state` holds the values after all facts of the instant."""
         self._state = state
         self._version = version
         self._recognised: dict[bytes, list[_Recognised]] = {}
+        self._matched: set[bytes] = set()
         self.facts = facts
-        self.fired: set[str] = set()
+        self.due = due
+        self.fired: dict[str, dict[str, bytes]] = {}
+        self.deleted = any(fact.kind == "delete" for _, fact in facts)
         events = [keyed for keyed in facts if keyed[1].kind == "event"]
         for key, fact in events:
-            matches = version.classify(fact, state.values, state.memory)
-            if matches:
-                self._recognised[key] = [_Recognised(name, counted, self._read_by(name, fact)) for name, counted in matches]
-                for name, _ in matches:
-                    self.fired.update(version.latched_by.get(name, ()))
-        for _, fact in events:
-            rules = version.fired_by.get(fact.name)
-            if rules:
-                self.fired.update(rule.name for rule in rules if self._fires(rule, fact))
+            self._recognise(key, fact)
+        for key, fact in events:
+            for rule in version.fired_by.get(fact.name, ()):
+                for track in self._fires(rule, fact):
+                    self._fire(track, rule, key)
+        if version.touching:
+            for key, fact in events:
+                self._touch(key, fact)
+        if version.segments:
+            for key, recognised in self._recognised.items():
+                for found in recognised:
+                    found.segments = self.segments(self._deal_at(key), key)
 
-    def _fires(self, rule: Rule, fact: Fact) -> bool:
-        """Whether an event fires a signal of the rule; conversions aside."""
-        state = self._state
-        return any(fires is None or fires(fact, state.values, state.memory) for fires in rule.fires.get(fact.name, ()))
+    def _recognise(self, key: bytes, fact: Fact) -> None:
+        """Which conversions an event is; those latch rules, on the subject or on the deals that the event may concern."""
+        version = self._version
+        deal = self.deal_of(fact)
+        values = self.values(deal)
+        matches = version.classify(fact, deal, values, self._state.memory)
+        if not matches:
+            return
+        self._recognised[key] = [self._as_recognised(name, counted, fact, values) for name, counted in matches]
+        for name, _ in matches:
+            for rule in version.latched_by.get(name, ()):
+                for track in self._concerned(rule, fact):
+                    self._fire(track, rule, key)
 
-    def read_by(self, rule: Rule) -> list[bytes]:
-        """Keys of the facts that the rule read, lowest order first; the lowest fact of the instant where it read none of them."""
+    def _fire(self, track: str, rule: Rule, key: bytes) -> None:
+        self._matched.add(key)
+        self.fired.setdefault(track, {}).setdefault(rule.name, key)
+
+    def _as_recognised(self, name: str, counted: bool, fact: Fact, values: Mapping[str, Value]) -> _Recognised:
+        rule = self._version.conversions[name]
+        read = _event_read(fact, rule.paths)
+        if rule.fields:
+            read |= self._shown(rule.fields, values)
+        return _Recognised(name, counted, read, _money(rule.value, {**values, **fact.values}) if rule.value else None, {})
+
+    def _concerned(self, rule: Rule, fact: Fact) -> Iterable[str]:
+        """The tracks that an event may fire a rule on: the subject's own, or the deal it names, else every live deal."""
+        if not rule.of_deals:
+            return (OWN,)
+        if fact.deal:
+            return (fact.deal,) if fact.deal in self._state.deals else ()
+        return [name for name, deal in self._state.deals.items() if not deal.track.deleted]
+
+    def _fires(self, rule: Rule, fact: Fact) -> Iterator[str]:
+        """The tracks on which an event fires a signal of the rule; conversions aside."""
+        for track in self._concerned(rule, fact):
+            values = self.values(track)
+            if any(fires is None or fires(fact, values, self._state.memory) for fires in rule.fires.get(fact.name, ())):
+                yield track
+
+    def deal_of(self, fact: Fact) -> str:
+        """The deal that an event belongs to: the one it names, else the only one that is live."""
+        deals = self._state.deals
+        if fact.deal or not deals:
+            return fact.deal
+        live = [name for name, deal in deals.items() if not deal.track.deleted]
+        return live[0] if len(live) == 1 else OWN
+
+    def _deal_at(self, key: bytes) -> str:
+        fact = self.fact(key)
+        return self.deal_of(fact) if fact is not None else OWN
+
+    def values(self, track: str) -> Mapping[str, Value]:
+        """What rules see of a track: the subject's values, and the deal's where it is one."""
+        own = self._state.own.values
+        deal = self._state.deals.get(track) if track else None
+        return own if deal is None else {**own, **deal.track.values}
+
+    # --- what a rule read ------------------------------------------------------------------------------------------
+
+    def read_by(self, rule: Rule, deals: Collection[str] | None = None) -> list[bytes]:
+        """Keys of the facts that the rule read, lowest order first; the lowest fact of the instant where it read none of them.
+
+        Args:
+            rule: That decided.
+            deals: Of a rule on deals, those that count; None for all.
+        """
+        if self.due:
+            named = [each.cause for each in self.due if each.name == rule.name or each.name in rule.fields]
+            return named or [self.due[0].cause]
         if len(self.facts) == 1:
             return [self.facts[0][0]]
-        return [key for key, fact in self.facts if self._reads(rule, key, fact)] or [self.facts[0][0]]
+        return [key for key, fact in self.facts if self._reads(rule, key, fact, deals)] or [self.facts[0][0]]
 
-    def _reads(self, rule: Rule, key: bytes, fact: Fact) -> bool:
+    def _reads(self, rule: Rule, key: bytes, fact: Fact, deals: Collection[str] | None) -> bool:
+        if deals is not None and fact.deal and rule.of_deals and fact.deal not in deals:
+            return False
         if fact.kind == "event":
-            return any(found.name in rule.conversions for found in self._recognised.get(key, ())) or self._fires(rule, fact)
+            recognised = any(found.name in rule.conversions for found in self._recognised.get(key, ()))
+            return recognised or any(True for _ in self._fires(rule, fact))
         return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
 
-    def values_read(self, rule: Rule, cause: bytes) -> dict[str, Value]:
+    def values_read(self, rule: Rule, cause: bytes, deal: str) -> dict[str, Value]:
         """What the rule found: the fields it reads; of its cause the conversion, the event's name and paths, or its kind."""
-        read = self._fields_read(rule.fields)
-        fact = self.facts[0][1] if len(self.facts) == 1 else next(fact for key, fact in self.facts if key == cause)
+        read = self._shown(rule.fields, self.values(deal))
+        fact = self.fact(cause)
+        if fact is None:
+            return read
         if fact.kind == "event":
             read |= _event_read(fact, rule.paths)
             for found in self._recognised.get(cause, ()):
@@ -88,18 +186,63 @@ class Evidence:
             read["record"] = fact.kind
         return read
 
-    def _fields_read(self, fields: Sequence[str]) -> dict[str, Value]:
-        return {field: self._shown(field) for field in fields if field in self._state.values}
+    def fact(self, key: bytes) -> Fact | None:
+        """The fact of this instant with that key; None for one that armed a timer."""
+        if len(self.facts) == 1 and self.facts[0][0] == key:
+            return self.facts[0][1]
+        return next((fact for there, fact in self.facts if there == key), None)
 
-    def _shown(self, field: str) -> Value:
-        """A value as it is published: instants as ISO 8601, like every time in a record."""
-        value = self._state.values[field]
-        return format_instant(value) if field in self._version.times and isinstance(value, int) else value
+    def _shown(self, fields: Sequence[str], values: Mapping[str, Value]) -> dict[str, Value]:
+        """Values as they are published: instants as ISO 8601, like every time in a record."""
+        times = self._version.times
+        return {
+            field: format_instant(value) if field in times and isinstance(value := values[field], int) else values[field]
+            for field in fields
+            if field in values
+        }
 
-    def _read_by(self, conversion: str, fact: Fact) -> dict[str, Value]:
-        rule = self._version.conversions[conversion]
-        read = _event_read(fact, rule.paths)
-        return read | self._fields_read(rule.fields) if rule.fields else read
+    # --- segments and value ----------------------------------------------------------------------------------------
+
+    def _touch(self, key: bytes, fact: Fact) -> None:
+        """Snapshot the segments of first and last touch, if this event is one (rule 26)."""
+        names = {found.name for found in self._recognised.get(key, ())}
+        matched = bool(names) or key in self._matched
+        for segment in self._version.touching:
+            if segment.rule == "first_touch" and segment.name in self._state.touches:
+                continue
+            if self._is_touch(segment, fact, matched) or not names.isdisjoint(segment.conversions):
+                self._state.touches[segment.name] = self._segment(segment, self.deal_of(fact), fact)
+
+    def _is_touch(self, segment: SegmentRule, fact: Fact, matched: bool) -> bool:
+        if segment.touches is None:
+            return matched
+        if fact.name not in segment.touches:
+            return False
+        fires = segment.touches[fact.name]
+        return fires is None or fires(fact, self._state.own.values, self._state.memory)
+
+    def _segment(self, segment: SegmentRule, deal: str, fact: Fact | None) -> str:
+        said = fact.values if fact is not None and fact.kind == "event" else {}
+        return segment_value(segment, self.values(deal), said)
+
+    def segments(self, deal: str, cause: bytes | None) -> dict[str, str]:
+        """Every segment's value now: of its touch, or read at this moment of subject, deal and causing event."""
+        if not self._version.segments:
+            return {}
+        fact = self.fact(cause) if cause is not None else None
+        touches = self._state.touches
+        return {
+            segment.name: touches.get(segment.name, NO_VALUE)
+            if segment.rule in ("first_touch", "last_touch")
+            else self._segment(segment, deal, fact)
+            for segment in self._version.segments
+        }
+
+    def value(self, deal: str) -> Money | None:
+        """Amount and currency now, where the funnel captures them and both are there (rule 28)."""
+        return _money(self._version.value, self.values(deal)) if self._version.value is not None else None
+
+    # --- conversions -----------------------------------------------------------------------------------------------
 
     def moved(self, rule: Rule, read_by: Sequence[bytes]) -> None:
         """Note that this rule moved the subject, having read these facts: the conversions among them advanced it (rule 1)."""
@@ -114,13 +257,32 @@ class Evidence:
                 name=found.name,
                 fact=key,
                 effective_at=instant,
+                version=self._version.number,
                 counted=found.counted,
                 advanced=found.advanced,
                 read=found.read,
+                segments=found.segments,
+                value=found.value,
             )
             for key, recognised in self._recognised.items()
             for found in recognised
         ]
+
+
+def segment_value(segment: SegmentRule, values: Mapping[str, Value], event: Mapping[str, Value]) -> str:
+    """The first value that a segment's sources have, as text; `(none)` without any (rule 26).
+
+    Args:
+        segment: Names the sources.
+        values: Of subject and deal.
+        event: Of the event at hand; empty for none.
+    """
+    for source in segment.sources:
+        value = event.get(source) if source.startswith("event.") else values.get(source)
+        if not is_missing(value):
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            return text[:_LONGEST_SEGMENT]
+    return NO_VALUE
 
 
 def _event_read(fact: Fact, paths: Sequence[str]) -> dict[str, Value]:
@@ -129,3 +291,18 @@ def _event_read(fact: Fact, paths: Sequence[str]) -> dict[str, Value]:
         if path in fact.values:
             read[path] = fact.values[path]
     return read
+
+
+def _money(amount: Amount | None, values: Mapping[str, Value]) -> Money | None:
+    if amount is None:
+        return None
+    said, currency = values.get(amount.amount), values.get(amount.currency)
+    if is_missing(said) or isinstance(said, bool) or not isinstance(currency, str):
+        return None
+    try:
+        number = Decimal(str(said))
+    except InvalidOperation:
+        return None
+    code = currency.strip().upper()
+    sane = number.is_finite() and abs(number.adjusted()) <= _LARGEST_EXPONENT
+    return (format(number, "f"), code) if sane and _CURRENCY.fullmatch(code) else None

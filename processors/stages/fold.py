@@ -3,15 +3,16 @@
 `fold` is the meaning of the product; everything incremental in `topology.advance` must give what it gives (invariant 2).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 
 import msgspec
 
 from processors.stages.evidence import KeyedFact
-from processors.stages.instant import evaluate, in_order
-from processors.stages.rules import Version
+from processors.stages.instant import in_order
+from processors.stages.rules import Lineage
 from processors.stages.timeline import FunnelState, Match, Move
+from processors.stages.timers import fire, step
 from schemas.facts import Fact, accepted_order, fact_key
 
 
@@ -19,9 +20,9 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """The folded history of one subject in one funnel.
 
     Attributes:
-        moves: In the order they happened.
+        moves: In the order they happened; those of the subject's deals are among them where the funnel publishes deals.
         matches: The conversions, in the order of their facts.
-        state: After the last instant.
+        state: After the last step.
         instant: The last instant with a fact, in microseconds; None without any.
     """
 
@@ -31,19 +32,18 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     instant: int | None
 
 
-def fold(facts: Iterable[Fact], versions: Sequence[Version], as_of: int | None = None) -> Timeline:
+def fold(facts: Iterable[Fact], lineage: Lineage, as_of: int | None = None) -> Timeline:
     """Fold the facts of one subject.
 
     Args:
         facts: In any order, with any duplicates; of several with one id the smallest by `accepted_order` counts (rule 20).
-        versions: The versions of one funnel. From each one's `effective_from` its rules apply.
-        as_of: Until when timers fire, in microseconds. It never hides a fact: a fact counts when it arrives.
+        lineage: The funnel. From each version's `effective_from` its rules apply, to the subject's next fact on (rule 23).
+        as_of: Until when timers fire, in microseconds, where no later fact does (invariant 5). It never hides a fact.
 
     Returns:
         The timeline.
     """
-    del as_of  # no definition that can be loaded has a timer yet (`configuration.unbuilt`)
-    return fold_accepted(accept(facts).items(), versions)
+    return fold_accepted(accept(facts).items(), lineage, as_of)
 
 
 def accept(facts: Iterable[Fact]) -> dict[bytes, Fact]:
@@ -57,17 +57,19 @@ def accept(facts: Iterable[Fact]) -> dict[bytes, Fact]:
     return accepted
 
 
-def fold_accepted(facts: Iterable[KeyedFact], versions: Sequence[Version]) -> Timeline:
+def fold_accepted(facts: Iterable[KeyedFact], lineage: Lineage, as_of: int | None = None) -> Timeline:
     """`fold` over facts that are accepted already, each with its key."""
     state = FunnelState()
     moves: list[Move] = []
     matches: list[Match] = []
     instant: int | None = None
-    used = sorted((keyed for keyed in facts if not too_late(keyed[1], version_at(versions, keyed[1].occurred_at))), key=in_order)
+    used = sorted((keyed for keyed in facts if not too_late(keyed[1], lineage)), key=in_order)
     for instant, together in groupby(used, key=_instant):
-        moved, matched = evaluate(state, instant, list(together), version_at(versions, instant))
-        moves += moved
-        matches += matched
+        happened = step(state, instant, list(together), lineage)
+        moves += happened.moves
+        matches += happened.matches
+    if as_of is not None:
+        moves += fire(state, as_of, lineage)
     return Timeline(moves=tuple(moves), matches=tuple(matches), state=state, instant=instant)
 
 
@@ -75,16 +77,7 @@ def _instant(keyed: KeyedFact) -> int:
     return keyed[1].occurred_at
 
 
-def version_at(versions: Sequence[Version], instant: int) -> Version:
-    """The version with the largest `effective_from` at or before the instant; before the first, the first."""
-    in_force = [version for version in versions if version.effective_from <= instant]
-    return max(in_force, key=_effective_from) if in_force else min(versions, key=_effective_from)
-
-
-def _effective_from(version: Version) -> int:
-    return version.effective_from
-
-
-def too_late(fact: Fact, version: Version) -> bool:
+def too_late(fact: Fact, lineage: Lineage) -> bool:
     """Whether the record reached the broker too long after its event time to be used (rule 19); a backfill never does."""
-    return fact.broker_time - fact.occurred_at > version.lateness and fact.provenance != "backfill"
+    late_by = fact.broker_time - fact.occurred_at
+    return late_by > lineage.at(fact.occurred_at).lateness and fact.provenance != "backfill"

@@ -5,16 +5,14 @@ order. The order of the steps in `evaluate` is the rule itself: values, conversi
 the outcome, the move.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from processors.stages.evidence import Evidence, KeyedFact
-from processors.stages.rules import OutcomeRule, Rule, StageRule, Version
-from processors.stages.timeline import FunnelState, Match, Move, MoveKind, Point, Visits
-from schemas.facts import Value, is_missing
-
-SKIP = "policy_violation:skip"
-BACKWARD = "policy_violation:backward"
-LAPSED = "criteria_lapsed"
+from processors.stages.evidence import Due, Evidence, KeyedFact
+from processors.stages.path import Path, Turn
+from processors.stages.rules import Rule, Version
+from processors.stages.timeline import OWN, Deal, FunnelState, Match, Move, Track
+from processors.stages.tracks import Standing, holds, judge, latch, release, roll_up
+from schemas.facts import Fact, Value, is_missing
 
 
 def in_order(keyed: KeyedFact) -> tuple[int, int, str, str]:
@@ -24,48 +22,73 @@ def in_order(keyed: KeyedFact) -> tuple[int, int, str, str]:
 
 
 def evaluate(
-    state: FunnelState, instant: int, facts: Sequence[KeyedFact], version: Version
+    state: FunnelState, instant: int, facts: Sequence[KeyedFact], version: Version, due: Sequence[Due] = ()
 ) -> tuple[Sequence[Move], Sequence[Match]]:
-    """Advance `state` (in place) over all facts of one instant.
+    """Advance `state` (in place) over all facts of one instant, or over timers, which are a step of their own before them.
 
     Args:
-        state: The state after the previous instant; it is consumed.
+        state: The state after the previous step; it is consumed.
         instant: The instant, in microseconds.
-        facts: All facts of this instant, sorted by `in_order`.
-        version: The version in force at this instant.
+        facts: All facts of this instant, sorted by `in_order`; none where timers fire.
+        version: The version in force at this instant; for timers the one that the last facts were judged by.
+        due: The timers.
 
     Returns:
         The moves in the order they happen, and the conversions in the order of their facts.
     """
+    state.stepped = instant
     _apply(state, facts, version)
-    if instant < version.effective_from:
+    if not due and instant < version.effective_from:
         return (), ()
-    evidence = Evidence(state, facts, version)
+    evidence = Evidence(state, facts, version, due)
     evaluation = _Evaluation(state, instant, evidence, version)
-    evaluation.reenter()
-    evaluation.latch()
-    evaluation.settle(evaluation.standing(), evaluation.outcome())
-    evaluation.notice()
+    evaluation.run()
     return evaluation.moves, evidence.conversions(instant)
 
 
 def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
-    for _, fact in facts:
+    for key, fact in facts:
+        track = _track_of(state, fact)
         if fact.kind == "change":
+            if fact.provenance == "snapshot":
+                state.stale = False
             for field, value in fact.values.items():
+                about = track if field.startswith("deal.") else state.own
                 order = version.authority.get(field)
                 if order is None:
-                    state.values[field] = value
+                    about.values[field] = value
                 else:
-                    state.values[f"{field}@{fact.source}"] = value
-                    state.values[field] = _authoritative(state.values, field, order)
+                    about.values[f"{field}@{fact.source}"] = value
+                    about.values[field] = _authoritative(about.values, field, order)
+                if field in version.passing:
+                    _arm(about, field, key, fact.occurred_at)
         elif fact.kind == "delete":
-            state.deleted = True
+            track.deleted = True
         elif fact.kind == "restore":
-            state.deleted = False
+            track.deleted = False
+        elif fact.kind == "gap":
+            state.stale = True
 
 
-def _authoritative(values: dict[str, Value], field: str, order: tuple[str, ...]) -> Value:
+def _track_of(state: FunnelState, fact: Fact) -> Track:
+    if not fact.deal:
+        return state.own
+    deal = state.deals.get(fact.deal)
+    if deal is None:
+        deal = state.deals[fact.deal] = Deal()
+    return deal.track
+
+
+def _arm(track: Track, field: str, cause: bytes, instant: int) -> None:
+    """Remember the fact that set a value for which a rule waits to pass."""
+    value = track.values[field]
+    if isinstance(value, int) and not isinstance(value, bool) and value > instant:
+        track.armed[field] = cause
+    else:
+        track.armed.pop(field, None)
+
+
+def _authoritative(values: Mapping[str, Value], field: str, order: tuple[str, ...]) -> Value:
     said = (values.get(f"{field}@{source}") for source in order)
     return next((value for value in said if not is_missing(value)), None)
 
@@ -73,224 +96,112 @@ def _authoritative(values: dict[str, Value], field: str, order: tuple[str, ...])
 class _Evaluation:
     """The judgement of one instant: what latches and holds, and the moves that follow."""
 
-    __slots__ = ("_back", "_lapsed", "_recycled", "evidence", "instant", "moves", "state", "version")
+    __slots__ = ("_evidence", "_instant", "_state", "_version", "moves")
 
     def __init__(self, state: FunnelState, instant: int, evidence: Evidence, version: Version) -> None:
-        self.state = state
-        self.instant = instant
-        self.evidence = evidence
-        self.version = version
+        self._state = state
+        self._instant = instant
+        self._evidence = evidence
+        self._version = version
         self.moves: list[Move] = []
-        self._lapsed: list[StageRule] = []
-        self._recycled: StageRule | None = None
-        self._back = False
 
-    # --- what holds ------------------------------------------------------------------------------------------------
+    def run(self) -> None:
+        """Judge, then move the subject and, where they are published, its deals."""
+        state, version, instant = self._state, self._version, self._instant
+        reentered = version.reenter and self._reenters()
+        if reentered:
+            state.own.latches.clear()
+            state.own.kept.clear()
+            state.own.armed = {name: cause for name, cause in state.own.armed.items() if name in version.passing}
+            state.reentered = instant
+        recycled = latch(state, self._evidence, version, instant) if self._evidence.fired else None
+        if version.expiring:
+            release(state, version, instant)
+        found = judge(state, self._evidence, version, instant)
+        if version.subject != "deal":
+            turn = Turn(
+                detour=self._detour(found) if version.detours else None,
+                recycled=recycled,
+                reentered=reentered,
+                gone=state.own.deleted or (self._evidence.deleted and len(found) <= 1),
+                rolled=bool(state.deals) and self._rolled(found),
+                customer=bool(state.deals) and _customer(found),
+            )
+            self._walk(OWN, found, turn, state.reentered)
+        if version.walks_deals:
+            for name in sorted(state.deals):
+                self._walk_deal(name, found)
 
-    def reenter(self) -> None:
+    def _walk(self, name: str, found: Mapping[str, Standing], turn: Turn, reentered: int | None) -> None:
+        walk = self._state.walk if name == OWN else self._state.deals[name].walk
+        path = Path(walk, name, self._evidence, self._version, self._instant)
+        path.settle(roll_up(found, reentered), turn)
+        self.moves += path.moves
+
+    def _walk_deal(self, name: str, found: Mapping[str, Standing]) -> None:
+        """A deal's own position: of what holds on it and on its lead, whatever other deals do."""
+        deleted = self._state.deals[name].track.deleted
+        seen = {} if deleted else {each: found[each] for each in (OWN, name) if each in found}
+        detour = self._detour_on(name) if not deleted else None
+        self._walk(name, seen, Turn(detour=detour, gone=deleted, rolled=deleted), None)
+
+    # --- re-entry --------------------------------------------------------------------------------------------------
+
+    def _reenters(self) -> bool:
         """`after_outcome: reenter`: an own signal after the outcome starts a new path, so what latched the old one is dropped."""
-        state, fired = self.state, self.evidence.fired
-        if not self.version.reenter or state.position is None or state.position.place != "outcome":
-            return
-        ended = self._rule_of(state.position)
-        if ended.name not in state.latches and not self._holds(ended):
-            return  # the outcome lapses at this very instant: that is a reopening, to the furthest stage that holds
-        if ended.name not in fired and any(rule.name in fired for rule in self.version.stages):
-            state.latches.clear()
-            state.kept.clear()
-            if state.outcome is not None:  # still true, but no longer newer than the re-entry
-                state.outcome = (state.outcome[0], -1)
-            self._back = True
+        state = self._state
+        fired = self._evidence.fired.get(OWN)
+        if not fired or state.walk.position is None or state.walk.position.place != "outcome":
+            return False
+        ended = self._version.rules[state.walk.position.name]
+        if not self._still(ended) or ended.name in fired:
+            return False  # the outcome lapses at this very instant: that is a reopening, to the furthest stage that holds
+        return any(rule.name in fired for rule in self._version.own_stages) and not self._open_deals()
 
-    def latch(self) -> None:
-        """Latch what fired; a stage that resets drops the latches of later stages (recycled)."""
-        fired, latches = self.evidence.fired, self.state.latches
-        if not fired:
-            return
-        for rule in self.version.resetting:
-            if rule.name in fired:
-                later = self.version.stages[rule.index + 1 :]
-                dropped = [stage.name for stage in later if latches.pop(stage.name, None) is not None]
-                if self.state.position is not None and self.state.position.name in dropped:
-                    self._recycled = rule
-        for name in sorted(fired):  # the state's bytes must not depend on a set's order
-            first, _ = latches.get(name, (self.instant, 0))
-            latches[name] = (first, self.instant)
+    def _still(self, rule: Rule) -> bool:
+        """Whether an outcome is true on a track that may have it."""
+        tracks = [each for each in self._state.tracks if (each[0] != OWN) == rule.of_deals]
+        return any(rule.name in track.latches or self._holds(rule, name) for name, track in tracks if not track.deleted)
 
-    def _holds(self, rule: Rule) -> bool:
-        return rule.holds is not None and rule.holds(self.state.values, self.state.memory)
+    def _open_deals(self) -> bool:
+        """Whether a live deal holds a stage and has no outcome, before anything of this instant latches."""
+        for name, track in self._state.tracks[1:]:
+            if track.deleted:
+                continue
+            closed = any(rule.name in track.latches or self._holds(rule, name) for rule in self._version.deal_outcomes)
+            if not closed and any(rule.name in track.latches or self._holds(rule, name) for rule in self._version.deal_stages):
+                return True
+        return False
 
-    def standing(self) -> list[StageRule]:
-        """The stages that hold, in funnel order: latched, true now, or kept since they were true."""
-        state = self.state
-        stages: list[StageRule] = []
-        if state.deleted:
-            return stages
-        values, memory, latches, kept = state.values, state.memory, state.latches, state.kept
-        for rule in self.version.stages:
-            name = rule.name
-            true_now = rule.holds is not None and rule.holds(values, memory)
-            if rule.keep:
-                if kept.get(name) and not true_now:
-                    self._lapsed.append(rule)
-                if true_now or name in kept:
-                    kept[name] = true_now
-            if true_now or name in latches or name in kept:
-                stages.append(rule)
-        return stages
+    def _holds(self, rule: Rule, track: str) -> bool:
+        return holds(rule, self._evidence.values(track), self._state.memory, self._instant)
 
-    def outcome(self) -> OutcomeRule | None:
-        """The first outcome whose rule is true and that is newer than the last re-entry."""
-        state = self.state
-        for true_now in self.version.outcomes:
-            if true_now.name in state.latches or self._holds(true_now):
-                break
-        else:
-            state.outcome = None
-            return None
-        if state.outcome is None or state.outcome[0] != true_now.name:
-            state.outcome = (true_now.name, self.instant)
-        return true_now if state.outcome[1] >= 0 else None
+    # --- what else turns a position --------------------------------------------------------------------------------
 
-    def _detour(self) -> Rule | None:
-        for rule in self.version.detours:
-            if rule.name in self.state.latches or self._holds(rule):
+    def _detour(self, found: Mapping[str, Standing]) -> Rule | None:
+        """The detour of the subject: one of its own, or one that all of its open deals are in."""
+        open_deals = [name for name, standing in found.items() if name != OWN and standing.outcome is None]
+        for rule in self._version.detours:
+            if rule.of_deals:
+                if open_deals and all(self._is_true(rule, name) for name in open_deals):
+                    return rule
+            elif self._is_true(rule, OWN):
                 return rule
         return None
 
-    # --- where that leads ------------------------------------------------------------------------------------------
+    def _detour_on(self, name: str) -> Rule | None:
+        detours = self._version.detours
+        return next((rule for rule in detours if self._is_true(rule, name if rule.of_deals else OWN)), None)
 
-    def settle(self, standing: list[StageRule], outcome: OutcomeRule | None) -> None:
-        """Move to the outcome, into or out of a detour, back to an open stage, or along the stages that hold."""
-        here = self.state.position
-        if self.state.deleted:
-            self.state.left = None
-            if here is not None:
-                self._move("withdraw", None, self._rule_of(here))
-        elif outcome is not None:
-            if here is None or (here.place, here.name) != ("outcome", outcome.name):
-                self._close(outcome)
-        elif (detour := self._detour()) is not None:
-            if here is None or (here.place, here.name) != ("detour", detour.name):
-                self.state.left = here if here is not None and here.place == "stage" else self.state.left
-                self._move("detour", detour, detour, effective_at=self._entry_time(detour))
-        elif here is not None and here.place == "outcome":
-            furthest = standing[-1] if standing else None
-            self._move("reopen", furthest, furthest if self._back and furthest else self._rule_of(here))
-        else:
-            if here is not None and here.place == "detour":
-                self._return(standing, here)
-            self._along(standing)
+    def _is_true(self, rule: Rule, name: str) -> bool:
+        track = self._state.own if name == OWN else self._state.deals[name].track
+        return not track.deleted and (rule.name in track.latches or self._holds(rule, name))
 
-    def _close(self, outcome: OutcomeRule) -> None:
-        before = self.state.left if self._stands_in("detour") else self.state.position
-        passed = self._between(before, None) if outcome.won else ()
-        self._move("outcome", outcome, outcome, skipped=passed, effective_at=self._entry_time(outcome))
-        self.state.left = None
+    def _rolled(self, found: Mapping[str, Standing]) -> bool:
+        """Whether a deal was closed or deleted at this instant: what is behind it now is a roll-up, not a move backwards."""
+        closed = any(name != OWN and standing.outcome and standing.since == self._instant for name, standing in found.items())
+        return closed or self._evidence.deleted
 
-    def _return(self, standing: list[StageRule], detour: Point) -> None:
-        left, self.state.left = self.state.left, None
-        still = left is not None and any(rule.name == left.name for rule in standing)
-        back = Point("stage", left.name, self.instant, left.entry) if left is not None and still else None
-        self._record("return", back, self._rule_of(detour), self.instant)
 
-    def _along(self, standing: list[StageRule]) -> None:
-        position = self._stage_index()
-        for stage in standing:
-            if stage.index > position:
-                skipped = self._between(self.state.position, stage)
-                flags = (SKIP,) if skipped and self.version.flag_skips else ()
-                self._move("advance", stage, stage, skipped=skipped, flags=flags, effective_at=self._entry_time(stage))
-        here = self.state.position
-        furthest = standing[-1] if standing else None
-        if here is not None and (furthest is None or furthest.index < position) and self.version.backward != "ignore":
-            flags = (BACKWARD,) if self.version.backward == "flag" else ()
-            self._move("regress", furthest, self._recycled or self._rule_of(here), flags=flags)
-
-    def _stage_index(self) -> int:
-        here = self.state.position
-        return self._rule_of(here).index if here is not None else -1
-
-    def _stands_in(self, place: str) -> bool:
-        return self.state.position is not None and self.state.position.place == place
-
-    def _rule_of(self, point: Point) -> Rule:
-        return self.version.rules[point.name]
-
-    def _between(self, before: Point | None, target: StageRule | None) -> tuple[str, ...]:
-        """Non-optional stages strictly between two positions: the skipped ones (rule 5).
-
-        Behind an outcome lie the stages beyond the furthest ever entered: those before it were touched, not skipped.
-        """
-        first = 0
-        if before is not None:
-            first = 1 + (self._rule_of(before).index if before.place == "stage" else self.state.furthest)
-        last = target.index if target is not None else len(self.version.stages)
-        return tuple(stage.name for stage in self.version.stages[first:last] if not stage.optional)
-
-    def _entry_time(self, rule: Rule) -> int:
-        """The rule's `at` field, clamped to [previous entry, this instant] (rule 22); this instant without one."""
-        said = self.state.values.get(rule.at) if rule.at else None
-        if not isinstance(said, int):
-            return self.instant
-        return min(max(said, self.state.moved_at if self.state.moved_at is not None else said), self.instant)
-
-    # --- the record of it ------------------------------------------------------------------------------------------
-
-    def _move(
-        self,
-        kind: MoveKind,
-        target: Rule | None,
-        decided_by: Rule,
-        *,
-        skipped: tuple[str, ...] = (),
-        flags: tuple[str, ...] = (),
-        effective_at: int | None = None,
-    ) -> None:
-        """Enter `target` (none: leave the funnel's path) and count the entry."""
-        state, at = self.state, self.instant if effective_at is None else effective_at
-        point = None
-        if target is not None:
-            before = state.visits.get(target.name)
-            visits = Visits(1, at, at) if before is None else Visits(before.count + 1, before.first_at, at)
-            state.visits[target.name] = visits
-            point = Point(target.place, target.name, at, visits.count)
-            if target.place == "stage":
-                state.furthest = max(state.furthest, target.index)
-        self._record(kind, point, decided_by, at, skipped=skipped, flags=flags)
-
-    def _record(
-        self,
-        kind: MoveKind,
-        target: Point | None,
-        rule: Rule,
-        at: int,
-        *,
-        skipped: tuple[str, ...] = (),
-        flags: tuple[str, ...] = (),
-    ) -> None:
-        read_by = self.evidence.read_by(rule)
-        self.moves.append(
-            Move(
-                kind=kind,
-                source=self.state.position,
-                target=target,
-                effective_at=at,
-                rule=rule.label,
-                read=self.evidence.values_read(rule, read_by[0]),
-                cause=read_by[0],
-                skipped=skipped,
-                flags=flags,
-            )
-        )
-        if kind != "notice":
-            self.evidence.moved(rule, read_by)
-            self.state.position = target
-            self.state.moved_at = at
-
-    def notice(self) -> None:
-        """Say that the criteria of the current stage lapsed although it is kept; no entry."""
-        here = self.state.position
-        for rule in self._lapsed:
-            if here is not None and (here.place, here.name) == ("stage", rule.name):
-                self._record("notice", here, rule, self.instant, flags=(LAPSED,))
+def _customer(found: Mapping[str, Standing]) -> bool:
+    return any(standing.outcome is not None and standing.outcome.won for standing in found.values())

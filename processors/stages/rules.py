@@ -1,4 +1,4 @@
-"""What the fold knows of a definition: one funnel version, compiled, without text, files or positions.
+"""What the fold knows of a definition: one funnel with its versions, compiled, without text, files or positions.
 
 `topology.program` builds these from the validated definition and the predicates of `classification`; the fold only
 calls them.
@@ -14,16 +14,26 @@ from schemas.facts import Fact, Value
 
 Values = Mapping[str, Value]
 Memory = MutableMapping[str, int]
-"""Conversion name to the instant of its last counted match: all that counting and `happened` need to remember."""
+"""What counting and `happened` need to remember: conversion name to the instant of its last counted match; with more behind a
+zero byte, the instant of one deal's or one session's match (`classification.counting`)."""
 
-Predicate = Callable[[Values, Memory], bool]
-"""A condition on the subject's state: its values, and what happened."""
+Predicate = Callable[[Values, Memory, int], bool]
+"""A condition on the subject's state: its values, what happened, and the present instant in microseconds."""
 
 Fires = Callable[[Fact, Values, Memory], bool]
 """Does this event fire the signal, given the state at its instant?"""
 
-Classify = Callable[[Fact, Values, Memory], Sequence[tuple[str, bool]]]
-"""The conversions an event is (name, counted rather than repeat), remembered in the memory that is passed."""
+Classify = Callable[[Fact, str, Values, Memory], Sequence[tuple[str, bool]]]
+"""The conversions an event is (name, counted rather than repeat), remembered in the memory that is passed.
+
+Takes the event, the deal that it belongs to (empty for none), and the values of subject and deal."""
+
+
+class Expiry(msgspec.Struct, frozen=True):
+    """A latch ends `after` microseconds after its first or last signal (rule 10)."""
+
+    after: int
+    sliding: bool
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +49,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         holds: Its `while`; None without one.
         at: Field that gives the entry time (an instant).
         fields: State fields it reads, for evidence.
+        passing: Fields of its `while` that it waits for to pass: each arms a timer.
         conversions: Conversions it reads, by `when` or `happened`.
         paths: Event paths it reads, for evidence.
+        of_deals: Whether it reads `deal.*`: it is judged once per deal (rule 13).
     """
 
     place: Place
@@ -52,8 +64,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     holds: Predicate | None = None
     at: str | None = None
     fields: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
     conversions: frozenset[str] = frozenset()
     paths: tuple[str, ...] = ()
+    of_deals: bool = False
 
 
 class StageRule(Rule, frozen=True, kw_only=True):
@@ -63,11 +77,15 @@ class StageRule(Rule, frozen=True, kw_only=True):
         optional: Passing it is no skip.
         keep: It stays when its `while` lapses.
         resets: It recycles later stages.
+        expires: When its latch ends by itself.
+        sla: Microseconds a stay may last before it misses its service level (rule 29).
     """
 
     optional: bool = False
     keep: bool = False
     resets: bool = False
+    expires: Expiry | None = None
+    sla: int | None = None
 
 
 class OutcomeRule(Rule, frozen=True, kw_only=True):
@@ -76,24 +94,50 @@ class OutcomeRule(Rule, frozen=True, kw_only=True):
     won: bool = False
 
 
+class Amount(msgspec.Struct, frozen=True):
+    """The fields that carry an amount and its currency (rule 28)."""
+
+    amount: str
+    currency: str
+
+
 class ConversionRule(msgspec.Struct, frozen=True, kw_only=True):
     """A conversion's owner, and what it reads (evidence): event paths, and the state fields of its `if`."""
 
     owner: str
     paths: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    value: Amount | None = None
 
 
-class Version(msgspec.Struct, frozen=True, kw_only=True):
+class SegmentRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A value by which the numbers are split, snapshotted by its rule (rule 26).
+
+    Attributes:
+        name: Of the segment.
+        rule: Whose value counts: of the first or last touch, at an entry, or the current one.
+        sources: Fields and event paths of which the first with a value counts.
+        touches: Events that count as a touch, by name, with their tests; None: every event that this funnel matches.
+        conversions: Conversions that count as a touch.
+    """
+
+    name: str
+    rule: Literal["first_touch", "last_touch", "at_entry", "current"]
+    sources: tuple[str, ...]
+    touches: Mapping[str, Fires | None] | None = None
+    conversions: frozenset[str] = frozenset()
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One version of one funnel.
 
     Attributes:
         funnel: Its name.
-        key: The bytes that name the funnel in the store.
         number: Its version.
         digest: `sha256:` of the definition.
         subject: The grain it counts.
-        effective_from: Instant from which its rules apply; before it only property values are kept.
+        walks_deals: Whether every deal has a published position of its own (`also: [deal]`, or `subject: deal`).
+        effective_from: Instant from which its rules apply; before the first one's only property values are kept.
         lateness: Microseconds; a fact whose record reached the broker later than this after its event time is not used (rule 19).
         backward: What a move backwards does: allow, flag, ignore.
         flag_skips: Whether skipped stages flag the transition.
@@ -102,17 +146,25 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         authority: Field to sources, first with a value wins; only of fields that several sources write.
         classify: The funnel's conversions.
         conversions: Conversion name to who answers for it and what it reads.
+        segments: Values that every publication carries.
+        value: What is captured at every entry.
+        retired: Stage of an earlier version to the one that takes over, None where it is removed (rule 23).
         rules: Stages, detours and outcomes by name; derived.
         fired_by: Rules by the name of an event that can fire them; derived.
-        latched_by: Names of rules by the name of a conversion that latches them; derived.
+        latched_by: Rules by the name of a conversion that latches them; derived.
         resetting: Stages that recycle later ones; derived.
+        expiring: Stages whose latches end by themselves; derived.
+        passing: Fields that some rule waits for to pass; derived.
+        own_stages, own_outcomes, deal_stages, deal_outcomes: By what they are judged on; derived.
+        touching: Segments of the first or last touch; derived.
+        timed: Whether anything in it arms a timer; derived.
     """
 
     funnel: str
-    key: bytes
     number: int
     digest: str
     subject: str
+    walks_deals: bool
     effective_from: int
     lateness: int
     backward: Literal["allow", "flag", "ignore"]
@@ -125,26 +177,99 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[StageRule, ...]
     detours: tuple[Rule, ...]
     outcomes: tuple[OutcomeRule, ...]
+    segments: tuple[SegmentRule, ...] = ()
+    value: Amount | None = None
+    retired: Mapping[str, str | None] = {}
     rules: Mapping[str, Rule] = {}
     fired_by: Mapping[str, Sequence[Rule]] = {}
-    latched_by: Mapping[str, Sequence[str]] = {}
+    latched_by: Mapping[str, Sequence[Rule]] = {}
     resetting: tuple[StageRule, ...] = ()
+    expiring: tuple[StageRule, ...] = ()
+    passing: frozenset[str] = frozenset()
+    own_stages: tuple[StageRule, ...] = ()
+    own_outcomes: tuple[OutcomeRule, ...] = ()
+    deal_stages: tuple[StageRule, ...] = ()
+    deal_outcomes: tuple[OutcomeRule, ...] = ()
+    touching: tuple[SegmentRule, ...] = ()
+    timed: bool = False
 
     def __post_init__(self) -> None:
         """Derive what is looked up often."""
         rules: tuple[Rule, ...] = (*self.stages, *self.detours, *self.outcomes)
         fired_by: dict[str, list[Rule]] = {}
-        latched_by: dict[str, list[str]] = {}
+        latched_by: dict[str, list[Rule]] = {}
         for rule in rules:
             for event in rule.fires:
                 fired_by.setdefault(event, []).append(rule)
             for conversion in rule.latched_by:
-                latched_by.setdefault(conversion, []).append(rule.name)
+                latched_by.setdefault(conversion, []).append(rule)
+        expiring = tuple(stage for stage in self.stages if stage.expires is not None)
+        passing = frozenset(field for rule in rules for field in rule.passing)
         derived = {
             "rules": {rule.name: rule for rule in rules},
             "fired_by": fired_by,
             "latched_by": latched_by,
             "resetting": tuple(stage for stage in self.stages if stage.resets),
+            "expiring": expiring,
+            "passing": passing,
+            "own_stages": tuple(stage for stage in self.stages if not stage.of_deals),
+            "own_outcomes": tuple(outcome for outcome in self.outcomes if not outcome.of_deals),
+            "deal_stages": tuple(stage for stage in self.stages if stage.of_deals),
+            "deal_outcomes": tuple(outcome for outcome in self.outcomes if outcome.of_deals),
+            "touching": tuple(segment for segment in self.segments if segment.rule in ("first_touch", "last_touch")),
+            "timed": bool(expiring or passing or any(stage.sla is not None for stage in self.stages)),
         }
         for name, value in derived.items():
             msgspec.structs.force_setattr(self, name, value)
+
+
+class Lineage(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One funnel with all its versions, which are folded into one timeline (rule 23).
+
+    Attributes:
+        name: Of the funnel.
+        key: The bytes that name it in the store.
+        versions: By `effective_from`, at least one; all of one subject.
+        by_number: The same by their numbers; derived.
+        timed: Whether any of them arms a timer; derived.
+    """
+
+    name: str
+    key: bytes
+    versions: tuple[Version, ...]
+    by_number: Mapping[int, Version] = {}
+    timed: bool = False
+
+    def __post_init__(self) -> None:
+        """Derive what is looked up often."""
+        msgspec.structs.force_setattr(self, "by_number", {version.number: version for version in self.versions})
+        msgspec.structs.force_setattr(self, "timed", any(version.timed for version in self.versions))
+
+    @property
+    def latest(self) -> Version:
+        """The version that applies last."""
+        return self.versions[-1]
+
+    @property
+    def subject(self) -> str:
+        """The grain it counts."""
+        return self.latest.subject
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Further grains that it publishes."""
+        return ("deal",) if self.latest.walks_deals and self.subject != "deal" else ()
+
+    def of_deals_alone(self) -> "Lineage":
+        """The same funnel over a deal that belongs to no lead: only deals have a position in it."""
+        versions = tuple(msgspec.structs.replace(version, subject="deal") for version in self.versions)
+        return msgspec.structs.replace(self, versions=versions)
+
+    def at(self, instant: int) -> Version:
+        """The version with the largest `effective_from` at or before the instant; before the first, the first."""
+        found = self.versions[0]
+        for version in self.versions[1:]:
+            if version.effective_from > instant:
+                break
+            found = version
+        return found

@@ -1,7 +1,7 @@
 """The timeline of one subject in one funnel: its moves, its conversions, and the state that the next instant continues from.
 
-All are msgspec structs written as arrays: the state is the head row of the store, moves and matches are kept with what was
-published. They hold nothing that depends on arrival: no broker time, no coordinates, no sequence.
+All are msgspec structs written as arrays: the state is part of the head row of the store, moves and matches are kept with what
+was published. They hold nothing that depends on arrival: no broker time, no coordinates, no sequence.
 """
 
 from typing import Literal
@@ -9,9 +9,15 @@ from typing import Literal
 import msgspec
 
 from schemas.facts import Value
+from schemas.instants import FIRST
 
 Place = Literal["stage", "outcome", "detour"]
-MoveKind = Literal["advance", "regress", "outcome", "reopen", "detour", "return", "withdraw", "notice"]
+MoveKind = Literal["advance", "regress", "expire", "outcome", "reopen", "detour", "return", "withdraw", "notice"]
+Money = tuple[str, str]
+"""An amount as a decimal's text, and its ISO 4217 code (rule 28)."""
+
+OWN = ""
+"""In the place of a deal's identifier: the subject itself."""
 
 
 class Point(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -33,10 +39,16 @@ class Move(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True)
         effective_at: When it became true, in microseconds.
         rule: The rule that decided it, `stages.sql`.
         read: What the rule read, by field.
-        cause: Key of the lowest-ordered fact of its instant that the rule read. One is named, so that further signals of an
-            instant refresh nothing (rule 4) and an instant of many facts stays small.
+        cause: Key of the lowest-ordered fact of its instant that the rule read; of a timer the fact that armed it. One is named,
+            so that further signals of an instant refresh nothing (rule 4) and an instant of many facts stays small.
+        instant: When it was judged, in microseconds: the time of the facts or of the timer.
+        version: Number of the definition's version that was applied (rule 23).
         skipped: Non-optional stages passed without being entered.
-        flags: policy_violation:skip, policy_violation:backward, criteria_lapsed.
+        flags: policy_violation:skip, policy_violation:backward, criteria_lapsed, sla_missed, customer.
+        deal: The deal whose position it is; empty for the subject's own.
+        timer: Whether time alone caused it.
+        segments: Segment to the value it had then (rule 26).
+        value: Amount and currency at that moment, where the funnel captures them.
     """
 
     kind: MoveKind
@@ -46,8 +58,14 @@ class Move(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True)
     rule: str
     read: dict[str, Value]
     cause: bytes
+    instant: int
+    version: int
     skipped: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    deal: str = OWN
+    timer: bool = False
+    segments: dict[str, str] = {}
+    value: Money | None = None
 
 
 class Match(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True):
@@ -57,52 +75,148 @@ class Match(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True
         name: Of the conversion.
         fact: Key of the event's fact.
         effective_at: Event time, in microseconds.
+        version: Number of the definition's version that was applied.
         counted: False for a repeat that the counting method does not count (rule 3).
         advanced: Whether this event moved the subject through a rule that reads this conversion (rule 1).
         read: What of the event was read, by path.
+        segments: Segment to the value it had then (rule 26).
+        value: Amount and currency of the event, where the conversion captures them.
     """
 
     name: str
     fact: bytes
     effective_at: int
+    version: int
     counted: bool
     advanced: bool
     read: dict[str, Value]
+    segments: dict[str, str] = {}
+    value: Money | None = None
+
+    @property
+    def instant(self) -> int:
+        """When it was judged: at its own time."""
+        return self.effective_at
 
 
-class Visits(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """How often a place was entered, first and last when (microseconds)."""
+class Spells(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The stays of a subject in one place, half-open from entry to exit (rule 9); times in microseconds.
+
+    Attributes:
+        count: How often it was entered.
+        first_at: First entry.
+        last_at: Last entry.
+        closed: How many stays have ended.
+        latest: Length of the last one that ended.
+        total: Length of all that ended.
+    """
 
     count: int
     first_at: int
     last_at: int
+    closed: int = 0
+    latest: int = 0
+    total: int = 0
 
 
-class FunnelState(msgspec.Struct, array_like=True, gc=False):
-    """All that the fold must remember of one subject in one funnel after an instant; bounded by the definition.
+class Track(msgspec.Struct, array_like=True, gc=False):
+    """What is known of one record, the subject's own or one of its deals', and what holds of it.
 
     Attributes:
         values: Property values, last writer in event time. A field under authority is also kept per source, as `field@source`.
-        deleted: Whether the subject's own record is deleted (rule 16).
-        memory: See `rules.Memory`.
-        latches: Stage or outcome whose `when` fired: first and last time, in microseconds.
+        deleted: Whether the record is deleted (rule 16).
+        latches: Rule whose `when` fired: first and last time, in microseconds.
         kept: Stages with `lapse: keep` that were true once: whether their `while` holds now.
         outcome: The outcome whose rule is true and since when.
-        position: Where the subject stands.
-        moved_at: Effective time of the last move: no entry lies before it.
-        left: The stage that was left for a detour.
-        furthest: Index of the furthest stage ever entered; -1 for none. Outcomes do not count (rule 11).
-        visits: Entries by place name.
+        armed: Rule whose latch ends by itself, or field that a rule waits for to pass: key of the fact that set it, until the
+            timer has fired.
     """
 
     values: dict[str, Value] = {}
     deleted: bool = False
-    memory: dict[str, int] = {}
     latches: dict[str, tuple[int, int]] = {}
     kept: dict[str, bool] = {}
     outcome: tuple[str, int] | None = None
+    armed: dict[str, bytes] = {}
+
+
+class Deadline(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """When the stay in a stage misses its service level (rule 29): the stage, the instant, and the fact that armed it."""
+
+    stage: str
+    due: int
+    cause: bytes
+
+
+class Walk(msgspec.Struct, array_like=True, gc=False):
+    """A position on a funnel's path, the subject's or one deal's, and where it has been.
+
+    Attributes:
+        position: Where it stands.
+        moved_at: Effective time of the last move: no entry lies before it.
+        left: The stage that was left for a detour.
+        furthest: Index of the furthest stage ever entered; -1 for none. Outcomes do not count (rule 11).
+        spells: Stays by place name.
+        deadline: Of the stage it stands in, until it was missed or left.
+        segments: Segment values at the last move.
+        value: Amount and currency at the last move.
+    """
+
     position: Point | None = None
     moved_at: int | None = None
     left: Point | None = None
     furthest: int = -1
-    visits: dict[str, Visits] = {}
+    spells: dict[str, Spells] = {}
+    deadline: Deadline | None = None
+    segments: dict[str, str] = {}
+    value: Money | None = None
+
+
+class Deal(msgspec.Struct, array_like=True, gc=False):
+    """One deal of a subject; it walks where a funnel publishes deals."""
+
+    track: Track = msgspec.field(default_factory=Track)
+    walk: Walk = msgspec.field(default_factory=Walk)
+
+
+class FunnelState(msgspec.Struct, array_like=True, gc=False):
+    """All that the fold must remember of one subject in one funnel after a step; bounded by the definition and the deals.
+
+    Attributes:
+        stepped: Instant of the last step, of facts or of a timer, in microseconds; every timer that is armed is due later.
+        version: Number of the version that the last facts were judged by; 0 before any.
+        own: The subject's own record.
+        walk: The subject's position.
+        memory: See `rules.Memory`.
+        deals: By the deal's identifier (rule 13).
+        reentered: Instant of the last re-entry; outcomes that began before it are over.
+        touches: Segment to its value at the first or last touch.
+        stale: Whether the source has told of a gap since the last snapshot (rule 21).
+    """
+
+    stepped: int = FIRST - 1
+    version: int = 0
+    own: Track = msgspec.field(default_factory=Track)
+    walk: Walk = msgspec.field(default_factory=Walk)
+    memory: dict[str, int] = {}
+    deals: dict[str, Deal] = {}
+    reentered: int | None = None
+    touches: dict[str, str] = {}
+    stale: bool = False
+
+    @property
+    def tracks(self) -> "list[tuple[str, Track]]":
+        """The subject's own track and those of its deals, by the deal's identifier: ties are broken by it, never by arrival."""
+        return [(OWN, self.own), *((name, self.deals[name].track) for name in sorted(self.deals))]
+
+    @property
+    def walks(self) -> "list[tuple[str, Walk]]":
+        """The subject's own walk and those of its deals, with the deal's identifier."""
+        return [(OWN, self.walk), *((name, self.deals[name].walk) for name in sorted(self.deals))]
+
+    @property
+    def armers(self) -> set[bytes]:
+        """Keys of the facts that armed a timer which has not fired."""
+        found = {key for _, track in self.tracks for key in track.armed.values()}
+        found.update(walk.deadline.cause for _, walk in self.walks if walk.deadline is not None)
+        return found

@@ -6,12 +6,13 @@ Predicates of `classification` become rules of `stages` here; neither knows of t
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from processors.classification.counting import Classifier
 from processors.classification.predicates import Orderings, Predicate, TypeOf, compile_condition
-from processors.classification.signals import Classifier, Fires, compile_signal, conversions_in, fields_in
-from processors.stages.rules import ConversionRule, OutcomeRule, Rule, StageRule, Version
-from processors.topology.rows import funnel_key
-from schemas.conditions import AnyOf, Condition, Signal
-from schemas.definitions import Detour, Funnel, Outcome, Stage
+from processors.classification.signals import Fires, compile_signal, conditions_in, conversions_in, fields_in
+from processors.stages.rules import Amount, ConversionRule, Expiry, OutcomeRule, Rule, SegmentRule, StageRule, Version
+from schemas.conditions import AnyOf, Condition, FieldTest, Signal
+from schemas.definitions import Detour, Funnel, Money, Outcome, Segment, Stage
+from schemas.field_names import is_event_field, is_state_field
 
 
 def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tuple[str, ...]]) -> Version:
@@ -25,10 +26,10 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
     compiler = _Compiler(funnel.orderings, type_of)
     return Version(
         funnel=funnel.funnel,
-        key=funnel_key(funnel.funnel),
         number=funnel.version,
         digest=funnel.digest,
         subject=funnel.subject,
+        walks_deals=funnel.subject == "deal" or "deal" in funnel.also,
         effective_from=funnel.effective_from or 0,
         lateness=funnel.policies.lateness,
         backward=funnel.policies.backward,
@@ -36,18 +37,22 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
         reenter=funnel.policies.after_outcome == "reenter",
         times=frozenset(field for field in fields_read(funnel) if type_of(field) == "time"),
         authority=authority,
-        classify=Classifier(funnel.conversions, funnel.orderings, type_of),
+        classify=Classifier(funnel.all_conversions, funnel.orderings, type_of),
         conversions={
             conversion.name: ConversionRule(
                 owner=conversion.owner or funnel.owner,
                 paths=_paths(conversion.when),
                 fields=tuple(dict.fromkeys(field for signal in conversion.when for field in fields_in(signal.condition))),
+                value=_amount(conversion.value),
             )
-            for conversion in funnel.conversions
+            for conversion in funnel.all_conversions
         },
         stages=tuple(compiler.stage(index, stage) for index, stage in enumerate(funnel.stages)),
         detours=tuple(compiler.rule("detours", index, detour) for index, detour in enumerate(funnel.detours)),
         outcomes=tuple(compiler.outcome(index, outcome) for index, outcome in enumerate(funnel.outcomes)),
+        segments=tuple(compiler.segment(name, segment) for name, segment in funnel.segments.items()),
+        value=_amount(funnel.value),
+        retired={stage: None if successor == "remove" else successor for stage, successor in funnel.retired.items()},
     )
 
 
@@ -63,15 +68,31 @@ class _Compiler(NamedTuple):
 
     def stage(self, index: int, written: Stage) -> StageRule:
         parts = self._parts("stages", index, written)
-        return StageRule(**parts, optional=written.optional, keep=written.lapse == "keep", resets=written.resets)
+        said = written.expires
+        expires = Expiry(said.after, said.anchor == "last") if said is not None else None
+        return StageRule(
+            **parts,
+            optional=written.optional,
+            keep=written.lapse == "keep",
+            resets=written.resets,
+            expires=expires,
+            sla=written.sla,
+        )
 
     def outcome(self, index: int, written: Outcome) -> OutcomeRule:
         return OutcomeRule(**self._parts("outcomes", index, written), won=written.result == "won")
+
+    def segment(self, name: str, written: Segment) -> SegmentRule:
+        touch = written.touch
+        touches = None if touch is None else dict.fromkeys(touch.events, compile_signal(touch, self.orderings, self.type_of))
+        conversions = frozenset(touch.conversions) if touch is not None else frozenset()
+        return SegmentRule(name=name, rule=written.rule, sources=written.value, touches=touches, conversions=conversions)
 
     def _parts(self, section: str, index: int, written: Stage | Detour | Outcome) -> dict[str, Any]:
         conditions = [*written.while_, *(signal.condition for signal in written.when)]
         reads = dict.fromkeys(name for condition in conditions for name in conversions_in(condition))
         reads.update(dict.fromkeys(name for signal in written.when for name in signal.conversions))
+        fields = tuple(dict.fromkeys(field for condition in conditions for field in fields_in(condition)))
         return {
             "place": _PLACES[section],
             "name": written.name,
@@ -81,9 +102,11 @@ class _Compiler(NamedTuple):
             "latched_by": frozenset(name for signal in written.when for name in signal.conversions),
             "holds": self._condition(AnyOf(parts=written.while_)) if written.while_ else None,
             "at": written.at,
-            "fields": tuple(dict.fromkeys(field for condition in conditions for field in fields_in(condition))),
+            "fields": fields,
+            "passing": _passing(written.while_),
             "conversions": frozenset(reads),
             "paths": _paths(written.when),
+            "of_deals": any(field.startswith("deal.") for field in (*fields, written.at or "")),
         }
 
     def _fires(self, signals: Sequence[Signal]) -> Mapping[str, tuple[Fires | None, ...]]:
@@ -98,21 +121,60 @@ class _Compiler(NamedTuple):
         return compile_condition(condition, self.orderings, self.type_of)
 
 
+def _passing(conditions: Sequence[Condition]) -> tuple[str, ...]:
+    """The fields that conditions wait for to pass."""
+    leaves = (leaf for condition in conditions for leaf in conditions_in(condition))
+    return tuple(dict.fromkeys(leaf.field for leaf in leaves if isinstance(leaf, FieldTest) and leaf.operator == "passed"))
+
+
+def _amount(money: Money | None) -> Amount | None:
+    return None if money is None else Amount(money.amount, money.currency)
+
+
 def _paths(signals: Sequence[Signal]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for signal in signals for path in fields_in(signal.where)))
 
 
 def signals_of(funnel: Funnel) -> Iterable[Signal]:
-    """Every signal of a funnel: of its conversions, stages, detours and outcomes."""
-    for conversion in funnel.conversions:
+    """Every signal of a funnel: of its conversions, stages, detours and outcomes, and the touches of its segments (rule 26)."""
+    for conversion in funnel.all_conversions:
         yield from conversion.when
     for place in (*funnel.stages, *funnel.detours, *funnel.outcomes):
         yield from place.when
+    yield from (segment.touch for segment in funnel.segments.values() if segment.touch is not None)
+
+
+def paths_kept(funnel: Funnel) -> dict[str, dict[str, None]]:
+    """What of each event a funnel keeps beside what its signals test, as paths by event name.
+
+    Segments split by what any event of the funnel says (rule 26); a conversion has its amount (rule 28), and the session that it
+    is counted in once (rule 3).
+    """
+    split = [path for segment in funnel.segments.values() for path in segment.value if is_event_field(path)]
+    kept = {event: dict.fromkeys(split) for signal in signals_of(funnel) for event in signal.events}
+    for conversion in funnel.all_conversions:
+        paths = [path for path in _captured(conversion.value) if is_event_field(path)]
+        if conversion.count.method == "once_per_session":
+            paths.append("event.session_id")
+        for event in (event for signal in conversion.when for event in signal.events):
+            kept[event].update(dict.fromkeys(paths))
+    return kept
+
+
+def _captured(value: Money | None) -> tuple[str, ...]:
+    return () if value is None else (value.amount, value.currency)
+
+
+def fields_captured(funnel: Funnel) -> dict[str, None]:
+    """The state fields whose values a funnel publishes: of its segments (rule 26) and amounts (rule 28)."""
+    values = [_captured(funnel.value), *(_captured(conversion.value) for conversion in funnel.all_conversions)]
+    values += [segment.value for segment in funnel.segments.values()]
+    return dict.fromkeys(field for fields in values for field in fields if is_state_field(field))
 
 
 def fields_read(funnel: Funnel) -> dict[str, None]:
-    """The state fields a funnel reads, in conditions and as entry times."""
-    read: dict[str, None] = {}
+    """The state fields a funnel reads: in conditions, as entry times, as what it captures."""
+    read = fields_captured(funnel)
     for written in (*funnel.stages, *funnel.detours, *funnel.outcomes):
         for condition in written.while_:
             read.update(dict.fromkeys(fields_in(condition)))

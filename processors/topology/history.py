@@ -11,9 +11,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from processors.stages.evidence import KeyedFact
-from processors.stages.instant import evaluate, in_order
-from processors.stages.rules import Version
+from processors.stages.instant import in_order
+from processors.stages.rules import Lineage
 from processors.stages.timeline import FunnelState, Match, Move
+from processors.stages.timers import step as advance
 from processors.topology import rows as row
 from processors.topology.effects import Rows
 from schemas.instants import FIRST
@@ -35,7 +36,9 @@ class Refolded(NamedTuple):
     Attributes:
         moves: Of the stretch, in the order they happened.
         matches: Its conversions.
-        members: Keys of its facts: everything published because of another fact stands as it is.
+        members: Keys of the facts that can have caused what was published of the stretch: its own, and what armed its timers.
+        after: What was published of instants up to this one stands as it is, in microseconds.
+        until: What was published of instants after this one as well; None where the stretch reaches the head.
         pages: The pages of the stretch as they must be kept, without the open one.
         head: The head, where the stretch reaches it; None where it ended before, and the head stands.
     """
@@ -43,6 +46,8 @@ class Refolded(NamedTuple):
     moves: list[Move]
     matches: list[Match]
     members: list[bytes]
+    after: int
+    until: int | None
     pages: list[row.Page]
     head: row.HeadRow | None
 
@@ -93,46 +98,53 @@ def whole(facts: Iterable[KeyedFact]) -> list[row.Page]:
     return _cut(FIRST, EMPTY_STATE, steps, PAGE) if steps else []
 
 
-def refold(pages: Sequence[row.Page], fact_of: FactOf, version: Version) -> Refolded:
+def refold(pages: Sequence[row.Page], fact_of: FactOf, lineage: Lineage) -> Refolded:
     """Fold a stretch, oldest page first, until its end or until nothing can differ any more.
 
     Args:
         pages: The stretch; the last one is the open page. The first one begins with a known state.
         fact_of: Finds the facts.
-        version: The funnel.
+        lineage: The funnel.
     """
-    found = Refolded([], [], [], [], None)
     state = row.decode_state(pages[0].opening)
+    found = Refolded([], [], list(state.armers), state.stepped, None, [], None)
     for page in pages[:-1]:
         if _rejoined(found, state, page):
-            return found
-        found.pages.append(_folded(found, state, page, fact_of, version))
+            return found._replace(until=state.stepped)
+        found.pages.append(_folded(found, state, page, fact_of, lineage))
     if _rejoined(found, state, pages[-1]):
-        return found
+        return found._replace(until=state.stepped)
     *steps, last = pages[-1].steps
-    opened = _folded(found, state, row.Page(pages[-1].start, pages[-1].opening, steps), fact_of, version)
+    opened = _folded(found, state, row.Page(pages[-1].start, pages[-1].opening, steps), fact_of, lineage)
     before = row.encode(state)
-    _fold(found, state, last, fact_of, version)
+    _fold(found, state, last, fact_of, lineage)
     head = row.HeadRow(row.Page(opened.start, opened.opening, pages[-1].steps), before, row.encode(state))
     return found._replace(head=head)
 
 
 def _rejoined(found: Refolded, state: FunnelState, page: row.Page) -> bool:
-    """Whether a later page begins as it did before. Bytes differ where only the order of names does, so values are compared."""
-    return bool(found.pages) and page.opening != _UNKNOWN and row.decode_state(page.opening) == state
+    """Whether a later page begins as it did before, whenever the last step was, which nothing depends on.
+
+    Bytes differ where only the order of names does, so values are compared.
+    """
+    if not found.pages or page.opening == _UNKNOWN:
+        return False
+    opening = row.decode_state(page.opening)
+    opening.stepped = state.stepped
+    return opening == state
 
 
-def _folded(found: Refolded, state: FunnelState, page: row.Page, fact_of: FactOf, version: Version) -> row.Page:
+def _folded(found: Refolded, state: FunnelState, page: row.Page, fact_of: FactOf, lineage: Lineage) -> row.Page:
     opening = row.encode(state)
     for step in page.steps:
-        _fold(found, state, step, fact_of, version)
+        _fold(found, state, step, fact_of, lineage)
     return row.Page(page.start, opening, page.steps)
 
 
-def _fold(found: Refolded, state: FunnelState, step: row.Step, fact_of: FactOf, version: Version) -> None:
-    moves, matches = evaluate(state, step.instant, sorted(map(fact_of, step.members), key=in_order), version)
-    found.moves.extend(moves)
-    found.matches.extend(matches)
+def _fold(found: Refolded, state: FunnelState, step: row.Step, fact_of: FactOf, lineage: Lineage) -> None:
+    happened = advance(state, step.instant, sorted(map(fact_of, step.members), key=in_order), lineage)
+    found.moves.extend(happened.moves)
+    found.matches.extend(happened.matches)
     found.members.extend(step.members)
 
 

@@ -2,7 +2,7 @@
 
 Nothing else can happen to a record (invariant 7). Stateless. What no definition can use is dropped here, before it
 costs a hop; what is sent on carries only the values that definitions read, typed, under the strongest identifier of
-the record.
+the record. What is said of a deal goes to its lead where the record names one (rule 13), else to the deal itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
+from processors.identity.identifiers import Identifier
 from processors.sources.statement import MOST_FAULTS, SourceRecord, Statement, Undecodable
 from processors.topology.deadletters import dead_letter, oversized
 from processors.topology.effects import Effects, Publish
-from processors.topology.program import KINDS_OF_SUBJECT, Program, SourcePlan
+from processors.topology.program import Program, SourcePlan
 from schemas.facts import LONGEST_TEXT, Coordinates, Fact, Value, is_missing
 from schemas.fields import FieldSource, typed
 from schemas.instants import FIRST, LAST, format_instant
@@ -23,7 +24,6 @@ encode_fact = msgspec.msgpack.Encoder().encode
 NOT_BUILT = {
     "link": "identity_unused",
     "attach": "attach_unused",
-    "gap": "gap_unused",
 }
 """Kinds of statement that no rule can use before identities are linked; counted drops."""
 
@@ -52,7 +52,7 @@ class Ingest:
         self._sources = program.sources
         self._record_bytes = program.record_bytes
         self._dropped: dict[tuple[str, str], Effects] = {}
-        self._accepted_kinds = frozenset().union(*(KINDS_OF_SUBJECT[version.subject] for version in program.funnels))
+        self._accepted_kinds = program.kinds_folded
 
     def __call__(self, record: SourceRecord) -> Effects:
         """The effects of one record of a source topic."""
@@ -74,7 +74,7 @@ class Ingest:
         faults = list(decoded.faults)
         for statement in decoded.statements:
             try:
-                self._fact(effects, plan, record, statement)
+                self._facts(effects, plan, record, statement)
             except Undecodable as error:
                 faults.append((statement.element, error.with_traceback(None)))
         if faults:
@@ -89,6 +89,20 @@ class Ingest:
             effects.count("dropped", source, reason)
         return effects
 
+    def _facts(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
+        """The facts of one statement: mostly one; an identify that carries a deal and its values is another about the deal."""
+        self._fact(effects, plan, record, statement)
+        if plan.deals and statement.kind == "change" and statement.about != "deal" and self._reads_deal(plan, statement):
+            identity = (
+                f"{statement.id or statement.fingerprint.hex()}/deal"  # of one id with two contents one would be lost (rule 20)
+            )
+            self._fact(effects, plan, record, msgspec.structs.replace(statement, about="deal", id=identity))
+
+    def _reads_deal(self, plan: SourcePlan, statement: Statement) -> bool:
+        """Whether what a record says beside its lead concerns a deal that it names."""
+        deal = self._program.identifiers.strongest(statement.identifiers, plan.deals)
+        return deal is not None and any(("deal", name) in plan.fields for name in statement.properties)
+
     def _fact(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
         if statement.kind in NOT_BUILT:
             effects.count("dropped", plan.name, NOT_BUILT[statement.kind])
@@ -101,13 +115,7 @@ class Ingest:
         values = self._values(effects, plan, statement)
         if values is None:
             return
-        entity = self._program.identifiers.strongest(statement.identifiers, plan.identifiers)
-        if entity is None:
-            raise Undecodable(
-                "no_identifier",
-                f"None of its identifiers ({', '.join(statement.identifiers) or 'none given'}) names somebody that source "
-                f"{plan.name} may assert.",
-            )
+        entity, deal = self._addressed(plan, statement)
         if entity.kind not in self._accepted_kinds:
             effects.count("dropped", plan.name, f"{entity.kind}_unused")
             return
@@ -127,9 +135,32 @@ class Ingest:
             coordinates=Coordinates(record.topic, record.partition, record.offset),
             change_source=statement.change_source,
             provenance=statement.provenance,
+            deal=deal,
         )
         effects.published.append(Publish("facts", entity.text.encode(), encode_fact(fact), [], occurred_at))
         effects.count("facts", plan.name, statement.kind)
+
+    def _addressed(self, plan: SourcePlan, statement: Statement) -> tuple[Identifier, str]:
+        """Whom a fact is addressed to, and the deal that it is about (rule 13).
+
+        An event that names a deal happened to both. Everything else is about one of them: a contact's deletion is not its deal's.
+        """
+        strongest, said = self._program.identifiers.strongest, statement.identifiers
+        about_deal = statement.about == "deal"
+        deal = strongest(said, plan.deals) if about_deal or (plan.deals and statement.kind == "event") else None
+        entity = deal if about_deal else strongest(said, plan.identifiers)
+        if entity is None:
+            whom = "a deal" if about_deal else "somebody"
+            raise Undecodable(
+                "no_identifier",
+                f"None of its identifiers ({', '.join(said) or 'none given'}) names {whom} that source {plan.name} may assert.",
+            )
+        if deal is None:
+            return entity, ""
+        person = strongest(said, plan.people)
+        if person is None or person.kind not in self._accepted_kinds:
+            return deal, deal.text
+        return person, deal.text
 
     def _values(self, effects: Effects, plan: SourcePlan, statement: Statement) -> dict[str, Value] | None:
         """The values that definitions read; None where the statement is dropped because none does."""

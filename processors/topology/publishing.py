@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from processors.stages.diff import Change, Operation, publication_id
-from processors.stages.instant import LAPSED
-from processors.stages.rules import Version
-from processors.stages.timeline import FunnelState, Match, Move, Point
+from processors.stages.evidence import NO_VALUE, segment_value
+from processors.stages.path import CUSTOMER, LAPSED, OVERDUE
+from processors.stages.rules import Lineage, OutcomeRule, StageRule, Version
+from processors.stages.timeline import OWN, FunnelState, Match, Money, Move, Point, Spells, Track, Walk
 from processors.topology.effects import Header, Headers, Publish
 from schemas.facts import Fact
-from schemas.instants import format_instant
+from schemas.instants import SECOND, format_instant
 
 encode_json = msgspec.json.Encoder().encode
 
@@ -25,6 +26,9 @@ _CONTENT_TYPE: Header = ("content-type", b"application/json")
 _TRANSITION: Header = ("ce_type", b"funnelstream.transition.v1")
 _CONVERSION: Header = ("ce_type", b"funnelstream.conversion.v1")
 _LEAD: Header = ("ce_type", b"funnelstream.lead.v1")
+
+STALE = "stale"
+"""Flags a subject whose source has told of a gap since its last snapshot (rule 21)."""
 
 FactOf = Callable[[bytes], Fact]
 """A fact by its key: what a publication names as its cause."""
@@ -48,8 +52,8 @@ class Publisher:
             "funnel": version.funnel,
             "version": version.number,
             "definition": version.digest,
-            "subject": {"kind": version.subject, "id": entity},
-            "deal": None,
+            "subject": {"kind": "deal" if move.deal else version.subject, "id": entity},
+            "deal": move.deal or None,
             "kind": move.kind,
             "from": _point(move.source),
             "to": _point(move.target),
@@ -57,11 +61,16 @@ class Publisher:
             "flags": move.flags,
             "effective_at": effective_at,
             "recorded_at": moment.recorded_at,
-            "cause": {"kind": "fact", "rule": move.rule, "read": move.read, "facts": [_evidence(cause)]},
+            "cause": {
+                "kind": "timer" if move.timer else "fact",
+                "rule": move.rule,
+                "read": move.read,
+                "facts": [_evidence(cause)],
+            },
             "supersedes": _superseded(identity, change.operation, revision),
             "provenance": moment.provenance_of(cause),
-            "segments": {},
-            "value": None,
+            "segments": move.segments,
+            "value": _money(move.value),
         }
         headers = self._headers(identity, revision, _TRANSITION, effective_at, entity)
         return Publish("transitions", entity.encode(), encode_json(body), headers)
@@ -88,41 +97,35 @@ class Publisher:
             "cause": {"kind": "fact", "rule": f"conversions.{match.name}", "read": match.read, "facts": [_evidence(cause)]},
             "supersedes": _superseded(identity, change.operation, revision),
             "provenance": moment.provenance_of(cause),
-            "segments": {},
-            "value": None,
+            "segments": match.segments,
+            "value": _money(match.value),
         }
         headers = self._headers(identity, revision, _CONVERSION, effective_at, entity)
         return Publish("conversions", entity.encode(), encode_json(body), headers)
 
-    def lead(self, state: FunnelState, version: Version, entity: str, sequence: int, recorded_at: str) -> Publish:
-        """The snapshot of one subject in one funnel.
+    def lead(self, state: FunnelState, version: Version, entity: str, deal: str, sequence: int, recorded_at: str) -> Publish:
+        """The snapshot of one subject in one funnel, or of one of its deals.
 
         A tombstone when it is gone: its record is deleted and it stands nowhere, or corrections say that it never was there.
         """
-        key = f"{version.subject}/{entity}/{version.funnel}"
-        if state.position is None and (state.deleted or not state.visits):
+        grain, walk, track = _place(state, version, deal)
+        key = f"{grain}/{deal or entity}/{version.funnel}"
+        if walk.position is None and (track.deleted or not walk.spells):
             return Publish("leads", key.encode(), None, [])
-        here = state.position
+        here = walk.position
         body = {
             "funnel": version.funnel,
             "version": version.number,
             "definition": version.digest,
-            "subject": {"kind": version.subject, "id": entity},
-            "deal": None,
+            "subject": {"kind": grain, "id": entity},
+            "deal": deal or None,
             "position": _point(here),
             "outcome": here.name if here is not None and here.place == "outcome" else None,
-            "furthest": version.stages[state.furthest].name if state.furthest >= 0 else None,
-            "flags": flags(state),
-            "spells": {
-                name: {
-                    "entries": visits.count,
-                    "first_entered_at": format_instant(visits.first_at),
-                    "last_entered_at": format_instant(visits.last_at),
-                }
-                for name, visits in state.visits.items()
-            },
-            "segments": {},
-            "value": None,
+            "furthest": version.stages[walk.furthest].name if walk.furthest >= 0 else None,
+            "flags": _flags(state, version, deal),
+            "spells": {name: _spells(spells) for name, spells in walk.spells.items()},
+            "segments": _segments(state, version, deal),
+            "value": _money(walk.value),
             "sequence": sequence,
             "recorded_at": recorded_at,
         }
@@ -141,10 +144,73 @@ class Publisher:
         ]
 
 
-def flags(state: FunnelState) -> list[str]:
-    """What a lead snapshot flags: the criteria of the stage it stands in lapsed, and the stage is kept."""
-    here = state.position
-    return [LAPSED] if here is not None and state.kept.get(here.name) is False else []
+Shown = dict[str, tuple[list[str], dict[str, str]]]
+"""Flags and segments of every position that a snapshot shows, by deal (empty: the subject's own)."""
+
+
+def shown(lineage: Lineage, state: FunnelState) -> Shown:
+    """What snapshots show besides what moves change, of everyone who has ever been somewhere in the funnel."""
+    version = lineage.by_number.get(state.version)
+    if version is None:
+        return {}
+    found: Shown = {}
+    if state.walk.spells:
+        found[OWN] = _flags(state, version, OWN), _segments(state, version, OWN)
+    if version.walks_deals:
+        for name, deal in state.deals.items():
+            if deal.walk.spells:
+                found[name] = _flags(state, version, name), _segments(state, version, name)
+    return found
+
+
+def _place(state: FunnelState, version: Version, deal: str) -> tuple[str, Walk, Track]:
+    """Grain, walk and record of a position."""
+    if deal == OWN:
+        return version.subject, state.walk, state.own
+    there = state.deals[deal]
+    return "deal", there.walk, there.track
+
+
+def _flags(state: FunnelState, version: Version, deal: str) -> list[str]:
+    """What a snapshot flags: criteria lapsed but the stage is kept, overdue there, open again although a customer, stale."""
+    _, walk, track = _place(state, version, deal)
+    here, flags = walk.position, []
+    rule = version.rules.get(here.name) if here is not None else None
+    if here is not None and isinstance(rule, StageRule):
+        if rule.keep:
+            kept = [each.kept.get(here.name) for each in _tracks(state, track, deal)]
+            flags += [LAPSED] if False in kept and True not in kept else []
+        if rule.sla is not None and walk.deadline is None and here.entered_at + rule.sla <= state.stepped:
+            flags.append(OVERDUE)
+    if deal == OWN and state.deals and (here is None or here.place != "outcome") and _has_won(state, version):
+        flags.append(CUSTOMER)
+    return [*flags, STALE] if state.stale else flags
+
+
+def _tracks(state: FunnelState, track: Track, deal: str) -> list[Track]:
+    return [track] if deal != OWN else [each for _, each in state.tracks]
+
+
+def _has_won(state: FunnelState, version: Version) -> bool:
+    outcomes = (track.outcome for _, track in state.tracks if track.outcome is not None and not track.deleted)
+    rules = (version.rules.get(name) for name, _ in outcomes)
+    return any(isinstance(rule, OutcomeRule) and rule.won for rule in rules)
+
+
+def _segments(state: FunnelState, version: Version, deal: str) -> dict[str, str]:
+    """Segment values of a snapshot: of the touch, of the last entry, or the current ones (rule 26)."""
+    if not version.segments:
+        return {}
+    _, walk, track = _place(state, version, deal)
+    found = {}
+    for segment in version.segments:
+        if segment.rule == "current":
+            found[segment.name] = segment_value(segment, {**state.own.values, **track.values}, {})
+        elif segment.rule == "at_entry":
+            found[segment.name] = walk.segments.get(segment.name, NO_VALUE)
+        else:
+            found[segment.name] = state.touches.get(segment.name, NO_VALUE)
+    return found
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -165,6 +231,22 @@ def _point(point: Point | None) -> dict[str, Any] | None:
     if point is None:
         return None
     return {point.place: point.name, "entered_at": format_instant(point.entered_at), "entry": point.entry}
+
+
+def _spells(spells: Spells) -> dict[str, Any]:
+    """Stays in one place; `latest` stays empty during a first one that is still open (rule 9)."""
+    return {
+        "entries": spells.count,
+        "first_entered_at": format_instant(spells.first_at),
+        "last_entered_at": format_instant(spells.last_at),
+        "closed": spells.closed,
+        "latest_seconds": spells.latest / SECOND if spells.closed else None,
+        "cumulative_seconds": spells.total / SECOND,
+    }
+
+
+def _money(money: Money | None) -> dict[str, str] | None:
+    return None if money is None else {"amount": money[0], "currency": money[1]}
 
 
 def _evidence(fact: Fact) -> dict[str, Any]:

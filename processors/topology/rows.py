@@ -9,11 +9,14 @@ and all rows of an entity lie together. The same keys and bytes are mirrored in 
 | `f` entity fact | `FactRow`: one accepted fact and what it caused to be published |
 | `h` entity funnel | `HeadRow`: the open page of one funnel's history, the state before and after the last instant |
 | `p` entity funnel time | `Page`: an older stretch of that history, the newest first |
+| `t` time entity funnel | the entity's identifier: a timer of this subject may be due then |
+| `w` | `Watermarks` of the partition |
 
 A row's array may grow at its end: roles and claims of the identity protocol have their place there.
 """
 
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,7 +24,7 @@ from processors.stages.diff import Publication
 from processors.stages.timeline import FunnelState
 from schemas.facts import Fact
 
-FORMAT = 2
+FORMAT = 3
 """Of the rows; part of the digest that they are written under, so that no release reads what another wrote differently."""
 
 
@@ -66,13 +69,17 @@ class HeadRow(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         page: The open page; its last instant is the last one with a fact.
-        before: Encoded `FunnelState` before that instant.
-        after: Encoded `FunnelState` after it.
+        before: Encoded `FunnelState` before that instant, and before the timers that were due by it.
+        after: Encoded `FunnelState` after it. Timers that fired since are not in it: a fact may come that is older than they are.
+        as_of: Until when timers after the last instant have fired, in microseconds; 0 where none is ever armed.
+        due: Instant under which the subject stands among the timers; 0 for none. Never later than its next timer.
     """
 
     page: Page
     before: bytes
     after: bytes
+    as_of: int = 0
+    due: int = 0
 
     @property
     def last(self) -> Step:
@@ -80,11 +87,24 @@ class HeadRow(msgspec.Struct, array_like=True, gc=False):
         return self.page.steps[-1]
 
 
+class Watermarks(msgspec.Struct, array_like=True, gc=False):
+    """How far every source partition has been read, as far as this facts partition was told (identity, Time).
+
+    Attributes:
+        of: Source topic and partition to the largest watermark, in microseconds; only of those that the last watermark lists.
+        as_of: Until when timers may fire here; 0 until every source partition has written one.
+    """
+
+    of: dict[str, int] = {}
+    as_of: int = 0
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode_entity = msgspec.msgpack.Decoder(EntityRow).decode
 decode_fact = msgspec.msgpack.Decoder(FactRow).decode
 decode_head = msgspec.msgpack.Decoder(HeadRow).decode
 decode_page = msgspec.msgpack.Decoder(Page).decode
+decode_watermarks = msgspec.msgpack.Decoder(Watermarks).decode
 decode_state = msgspec.msgpack.Decoder(FunnelState).decode
 
 
@@ -123,4 +143,29 @@ def page_key(prefix: bytes, start: int) -> bytes:
     return prefix + (_LAST - start).to_bytes(8, "big")
 
 
+WATERMARKS_KEY = b"w"
+TIMERS_PREFIX = b"t"
+_TIME, _ENTITY = slice(1, 9), slice(9, 25)
+
+
+def timer_key(due: int, entity: bytes, funnel: bytes) -> bytes:
+    """Key of a timer's row: by its instant in microseconds, so that those due lie first."""
+    return TIMERS_PREFIX + (due + _OFFSET).to_bytes(8, "big") + entity + funnel
+
+
+class TimerKey(NamedTuple):
+    """What the key of a timer's row says."""
+
+    due: int
+    entity: bytes
+    funnel: bytes
+
+
+def read_timer_key(key: bytes) -> TimerKey:
+    """Instant, entity and funnel of a timer's row."""
+    return TimerKey(int.from_bytes(key[_TIME], "big") - _OFFSET, key[_ENTITY], key[25:])
+
+
+_OFFSET = 1 << 63
+"""Makes instants before 1970 sort before later ones."""
 _LAST = 2**63 - 1

@@ -10,11 +10,14 @@ class Topology:
 
     Attributes:
         definitions_digest: Of the program's definitions.
+        timed: Whether any definition arms a timer: only then must watermarks be written.
         ingest: One record of a source topic becomes facts, counted drops or a dead letter.
-        advance: One record of the facts topic changes the state behind its partition and publishes what changed.
+        advance: One record of the facts topic, a fact or a watermark, changes the state behind its partition and publishes what
+            changed.
     """
 
     def __init__(self, program: Program) -> None:
         self.definitions_digest = program.definitions_digest
+        self.timed = program.timed
         self.ingest = Ingest(program)
         self.advance = Advance(program)

@@ -98,10 +98,10 @@ def faults_of_the_rows(deployment: Deployment, program: Program, facts: list[Fac
         kept = {key[-16:]: row.decode_fact(rows[key]).fact.fingerprint for key in keys}
         if kept != {fact_key(fact.source, fact.id): fact.fingerprint for fact in accept(said).values()}:
             faults.append(f"facts of {entity}")
-        for version in program.funnels:
-            head = rows.get(row.head_row_key(entity_key(entity), version.key))
-            timeline = program.timeline(version, said)
+        for lineage in program.funnels:
+            head = rows.get(row.head_row_key(entity_key(entity), lineage.key))
+            timeline = program.timeline(lineage, said)
             state = None if head is None else row.decode_state(row.decode_head(head).after)
             if (head is None) != (timeline.instant is None) or (head is not None and state != timeline.state):
-                faults.append(f"head of {entity} in {version.funnel}")
+                faults.append(f"head of {entity} in {lineage.name}")
     return faults

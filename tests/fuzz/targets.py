@@ -154,6 +154,7 @@ TARGETS = {
     for target in (
         Target("segment", _records("web"), _JSON),
         Target("hubspot", _records("crm"), _JSON),
+        Target("mapping", _records("shop"), _JSON),
         Target("configuration", configuration, (*_YAML, *sorted(_keys(application_json_schema())))),
         Target("definitions", definitions, (*_YAML, *sorted(_keys(definition_json_schema())))),
     )

@@ -19,7 +19,8 @@ from tests.worlds import START
 
 Texts = st.SearchStrategy[str]
 
-CORPORA = {"web": ROOT / "tests/fuzz/corpus/segment", "crm": ROOT / "tests/fuzz/corpus/hubspot"}
+CORPUS = ROOT / "tests/fuzz/corpus"
+CORPORA = {"web": CORPUS / "segment", "crm": CORPUS / "hubspot", "shop": CORPUS / "mapping"}
 """Where sound records of each source of tests/fuzz/world lie, one a line, in files that end in .ndjson."""
 
 TIMES = [
@@ -76,7 +77,7 @@ def _spoilt(record: dict[str, Any], changes: Sequence[tuple[str, str]], first: b
 
 @functools.cache
 def bodies(source: str) -> Texts:
-    """Sound records with a few fields of any kind before or behind their own; of HubSpot also arrays of them."""
+    """Sound records with a few fields of any kind before or behind their own; in arrays where the source has such."""
     known = sound(source)
     outer = st.sampled_from(sorted({key for record in known for key in record})) | st.text(max_size=3)
     holders = [value for record in known for value in record.values() if isinstance(value, dict)]
@@ -85,7 +86,7 @@ def bodies(source: str) -> Texts:
     change = st.tuples(outer, values) | st.tuples(st.sampled_from(["traits", "properties", "context"]), below)
     one = st.builds(_spoilt, st.sampled_from(known), st.lists(change, max_size=3), st.booleans())
     many = st.lists(one | values, max_size=4).map(lambda elements: f"[{','.join(elements)}]")
-    return one | many if source == "crm" else one
+    return one if source == "web" else many if source == "shop" else one | many
 
 
 SPOILS: list[Callable[[bytes], bytes | None]] = [
@@ -129,4 +130,4 @@ def _numbered(records: Sequence[SourceRecord]) -> list[SourceRecord]:
 
 
 records = st.lists(st.one_of(*map(_record, CORPORA)), min_size=1, max_size=5).map(_numbered)
-"""A few records of both sources, in the order of their offsets."""
+"""A few records of all sources, in the order of their offsets."""

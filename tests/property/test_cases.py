@@ -122,15 +122,15 @@ def _compared(seen: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
 def test_case_holds_in_any_order(funnel: Any, case: dict[str, Any]) -> None:
     """The path and the conversions are the expected ones in every arrival order."""
     world = _world(funnel)
-    (version,) = world.funnels
-    start = instant_of(case["start"]) if case["start"] else version.effective_from
+    (lineage,) = world.funnels
+    start = instant_of(case["start"]) if case["start"] else lineage.latest.effective_from
     facts = _facts(case["given"], start)
     expected = [{key: _day(value, start) for key, value in step.items()} for step in case["expect"]["path"]]
-    timeline = world.timeline(version, facts)
+    timeline = world.timeline(lineage, facts)
     assert [_compared(_seen(move), step) for move, step in zip(timeline.moves, expected, strict=True)] == expected, [
         (format_instant(move.effective_at), _seen(move)) for move in timeline.moves
     ]
-    wanted = expected_ids(timeline.moves, timeline.matches, version)
+    wanted = expected_ids(timeline.moves, timeline.matches, lineage)
     for seed in range(ORDERS):
         shuffled = facts + facts[: len(facts) // 2]
         random.Random(seed).shuffle(shuffled)

@@ -12,13 +12,17 @@ from hypothesis import strategies as st
 from processors.sources import FORMATS, decoder_for
 from processors.sources.statement import Decoded, Decoder, Statement, Undecodable
 from schemas.instants import format_instant
-from tests.unit.sources.records import outcome, record
+from schemas.mapping import RecordMapping
+from tests.unit.sources.records import SHOP, outcome, record
 
 Bodies = st.SearchStrategy[Any]
+
+ONE, MANY = (RecordMapping.model_validate({**SHOP, "explode": explode}) for explode in (None, "[*]"))
 
 IDENTIFIERS = {
     "segment": ("anonymousId", "userId", "groupId", "traits.email", "context.traits.email", "a.b.c", "", "."),
     "hubspot": ("contact.objectId", "deal.objectId", "company.objectId", "contact.properties.email", "contact.", "deal"),
+    "mapping": ("user", "quote"),
 }
 SEGMENT = "type event name userId anonymousId groupId previousId messageId timestamp originalTimestamp properties context traits"
 HUBSPOT = (
@@ -30,6 +34,7 @@ OBJECTS = (
 NAMES = {
     "segment": f"{SEGMENT} campaign sessionId ip email a a.b traits.email".split(" "),
     "hubspot": f"{HUBSPOT} {OBJECTS} email dealstage changeSource".split(" "),
+    "mapping": ["entry", "at", "kind", "customer", "number", "sum", "step", "batch", "a", "lines"],
 }
 SOUND: dict[str, list[dict[str, Any]]] = {
     "segment": [{"userId": "u-1"}, {"anonymousId": "a-1"}, {"previousId": "u-0"}, {"event": "Signed Up"}, {"messageId": "m-1"}],
@@ -38,6 +43,7 @@ SOUND: dict[str, list[dict[str, Any]]] = {
         {"propertyName": "email", "propertyValue": ""},
         {"primaryObjectId": 1, "mergedObjectIds": [2, 3]},
     ],
+    "mapping": [{"customer": "u-1"}, {"number": 9}, {"at": 1462216307945}, {"entry": "e-1"}, {"step": None}],
 }
 """Parts that make many records whole, so that what lies behind the first checks is reached."""
 KINDS: dict[str, list[dict[str, Any]]] = {
@@ -51,6 +57,7 @@ KINDS: dict[str, list[dict[str, Any]]] = {
             for action in ("propertyChange", "creation", "deletion", "merge", "privacyDeletion")
         ),
     ],
+    "mapping": [{"kind": kind} for kind in ("paid", "quote", "offer", "void", "", "other")],
 }
 WORDS = ["", "u-1", " 7 ", "\x00", "x" * 513, "true", "Signed Up", "0-1", "0-3", "CONTACT_TO_DEAL", "1462216307945", "9" * 18]
 TIMES = ["2026-01-01T10:00:00Z", "2026-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
@@ -99,8 +106,12 @@ def pairs(body: dict[str, Any]) -> str:
     return json.dumps(body)[1:-1]
 
 
-def decoder(name: str) -> Decoder:
-    return decoder_for(name, used_events=frozenset({"Signed Up", "Page Viewed"}), identifiers=IDENTIFIERS[name], session=None)
+def decoder(name: str, value: bytes = b"") -> Decoder:
+    """A decoder of the format; of a mapping one that takes arrays where the value is one."""
+    used = frozenset({"Signed Up", "Page Viewed", "Order Paid"})
+    return decoder_for(
+        name, used_events=used, identifiers=IDENTIFIERS[name], session=None, mapping=MANY if value[:1] == b"[" else ONE
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -121,7 +132,7 @@ def test_key_order_settles_nothing(name: str, data: st.DataObject) -> None:
     tree = data.draw(trees(name))
     forwards, turned = json.dumps(tree).encode(), json.dumps(backwards(tree)).encode()
     check(name, forwards)
-    assert outcome(decoder(name).decode, forwards) == outcome(decoder(name).decode, turned)
+    assert outcome(decoder(name, forwards).decode, forwards) == outcome(decoder(name, turned).decode, turned)
 
 
 def backwards(tree: Any) -> Any:
@@ -132,7 +143,7 @@ def backwards(tree: Any) -> Any:
 
 def check(name: str, value: bytes) -> None:
     try:
-        decoded = decoder(name).decode(record(value))
+        decoded = decoder(name, value).decode(record(value))
     except Undecodable as fault:
         check_fault(fault)
         return

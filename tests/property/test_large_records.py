@@ -29,6 +29,8 @@ FIXED_BYTES = 256 * 1024
 
 CHANGE = {"subscriptionType": "contact.propertyChange", "objectId": 1, "occurredAt": START // MILLISECOND}
 GOOD = json.dumps(CHANGE | {"propertyName": "plan", "propertyValue": "pro"})
+ORDER = '{"kind":"order","paid":true,"at":1767225600,"customer":{"id":"u1"},"sum":"9.50"}'
+OTHER = '{"kind":[]}'
 
 
 def track(rest: str) -> str:
@@ -80,11 +82,15 @@ LARGE: dict[str, tuple[str, Build]] = {
     "a long value of a property": ("crm", lambda size: webhook(propertyName="plan", propertyValue="\x01" * (size // 6))),
     "a long source of a change": ("crm", lambda size: webhook(propertyName="plan", propertyValue="", changeSource="S" * size)),
     "a long type": ("crm", lambda size: webhook(subscriptionType=f"{'t' * size}.propertyChange")),
+    "many orders": ("shop", lambda size: f"[{repeated(ORDER, size)}]"),
+    "many orders of another shape": ("shop", lambda size: f"[{repeated(OTHER, size)}]"),
+    "one order among bad ones": ("shop", lambda size: f"[{ORDER},{repeated('7', size)}]"),
+    "an order with much that nobody reads": ("shop", lambda size: f'[{ORDER[:-1]},"x":[{repeated("[]", size)}]}}]'),
     "many properties": ("crm", lambda size: f'{{"id":1,"properties":{{"email":"","plan":"pro",{distinct(size)}}}}}'),
 }
 """By what is large: the source, and a record of about so many bytes."""
 
-DEAR = {"bad elements", "bad elements behind a good one", "empty arrays", "many ids merged"}
+DEAR = {"one order among bad ones", "bad elements", "bad elements behind a good one", "empty arrays", "many ids merged"}
 """Those that take seconds at a megabyte; their cost is in proportion all the same, see below."""
 
 each = pytest.mark.parametrize("name", LARGE)

@@ -15,12 +15,13 @@ from schemas.instants import parse_instant
 ORDERINGS = {"steps": ("new", "open", "done"), "sizes": ("1", "2")}
 TYPES = {"lead.text": "text", "lead.flag": "bool", "lead.count": "number", "lead.sum": "decimal", "lead.seen_at": "time"}
 APRIL = parse_instant("2026-04-01")
+NOW = parse_instant("2026-06-01")
 
 
 def passes(written: dict[str, Any], **values: Any) -> bool:
     """Whether a condition holds; `seen_at=x` is lead.seen_at, and a field of no known type is read as an event's path is."""
     (condition,) = read_conditions(written)
-    return compile_condition(condition, ORDERINGS, TYPES.get)({f"lead.{name}": value for name, value in values.items()}, {})
+    return compile_condition(condition, ORDERINGS, TYPES.get)({f"lead.{name}": value for name, value in values.items()}, {}, NOW)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_combinations(written: dict[str, Any], holds: set[tuple[int, int]]) -> N
 
 def test_happened_asks_the_memory_for_any_of_its_conversions() -> None:
     happened = compile_condition(Happened(conversions=("demo", "trial")), {}, TYPES.get)
-    assert [happened({}, memory) for memory in ({}, {"other": 1}, {"trial": 0}, {"demo": 1, "trial": 2})] == [
+    assert [happened({}, memory, NOW) for memory in ({}, {"other": 1}, {"trial": 0}, {"demo": 1, "trial": 2})] == [
         False,
         False,
         True,
@@ -124,7 +125,7 @@ def test_happened_asks_the_memory_for_any_of_its_conversions() -> None:
 
 
 def test_no_condition_holds_always() -> None:
-    assert compile_condition(None, {}, TYPES.get)({}, {})
+    assert compile_condition(None, {}, TYPES.get)({}, {}, NOW)
 
 
 json_values = st.one_of(
@@ -199,4 +200,4 @@ def test_a_compiled_condition_means_what_its_tree_says(condition: Condition, val
                 return any(map(judged, parts))
         raise AssertionError(node)
 
-    assert compile_condition(condition, {}, TYPES.get)(values, {}) is judged(condition)
+    assert compile_condition(condition, {}, TYPES.get)(values, {}, NOW) is judged(condition)

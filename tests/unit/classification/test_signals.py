@@ -1,8 +1,10 @@
 """What an event must carry to be worth a hop, and the index that finds what it is (design, section 3)."""
 
+import msgspec
 import pytest
 
-from processors.classification.signals import Classifier, EventUse, conversions_in, fields_in
+from processors.classification.counting import Classifier
+from processors.classification.signals import EventUse, conversions_in, fields_in
 from schemas.conditions import Signal
 from schemas.definitions import Conversion
 from schemas.grammar import read_conditions, read_signal
@@ -70,5 +72,5 @@ def test_only_conversions_of_the_event_s_name_are_judged() -> None:
     ]
     classify = Classifier(many, {}, lambda _: None)
     said = fact(0, "E7")
-    assert classify(said.__class__(**{**{f: getattr(said, f) for f in said.__struct_fields__}, "values": Spy()}), {}, {}) == []
+    assert classify(msgspec.structs.replace(said, values=Spy()), "", {}, {}) == []
     assert judged == ["event.properties.p7"]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from processors.cli.replay import outlines
 from processors.engine.stop import ENVIRONMENT, INPUT
+from schemas.definitions import Funnel
 from tests.unit.cli.called import World, call, demo, stopped
 
 
@@ -52,3 +54,12 @@ def test_an_outline_that_replay_did_not_write_is_named(replayed: Path, broken: b
 def test_a_folder_that_is_none_of_replays(tmp_path: Path) -> None:
     code, sentence = stopped("report", tmp_path)
     assert (code, "funnels.json" in sentence) == (ENVIRONMENT, True)
+
+
+def test_versions_of_one_funnel_are_one_report_with_what_only_earlier_ones_had() -> None:
+    def version(number: int, *stages: str) -> Funnel:
+        written = {"funnel": "web", "version": number, "owner": "o", "reason": "r", "subject": "lead", "effective_from": number}
+        return Funnel.model_validate({**written, "stages": [{"name": stage, "when": {"event": "A"}} for stage in stages]})
+
+    [outline] = outlines([version(1, "mql", "sal", "sql"), version(2, "lead", "sql")])
+    assert (outline.funnel, outline.version, outline.stages) == ("web", 2, ["lead", "sql", "mql", "sal"])

@@ -62,19 +62,120 @@ def test_all_mistakes_of_all_files_come_in_one_go_sorted_by_place(tmp_path: Path
                 "retired", "mql vanished without a mapping: write retired: {mql: STAGE}", "→" + SECOND.replace("mql", "x"), True
             ),
         ),
+        (
+            HEADER + STAGES,
+            Marked("subject", "counts other grains than version 1", SECOND.replace("subject: lead", "subject: →visitor")),
+        ),
+        (
+            HEADER + "also: [visitor]\n" + STAGES,
+            Marked("also", "write also: [visitor] as there", "→" + SECOND),
+        ),
         (HEADER + STAGES, Marked("retired.mq", "did you mean mql?", SECOND + "retired: {→mq: mql}\n")),
         (
             "owner: x\nversion: 1\n" + DEMO,
             Marked("conversions.demo.name", "conversion demo is defined in", funnel(DEMO.replace("demo", "→demo"))),
         ),
     ],
-    ids=["same version", "starts before", "starts with", "vanished", "was never there", "shared and own"],
+    ids=[
+        "same version",
+        "starts before",
+        "starts with",
+        "vanished",
+        "other subject",
+        "other further grains",
+        "was never there",
+        "shared and own",
+    ],
 )
 def test_files_that_contradict_each_other(first: str, second: Marked, tmp_path: Path) -> None:
     text, place = unmarked(second.text)
     found = mistakes_in(tmp_path, a=first, b=text)
     assert [(Path(each.file).name, f"{each.line}:{each.column}", each.key) for each in found] == [("b.yml", place, second.key)]
     assert second.says in found[0].sentence
+
+
+WAITING = """\
+conversions:
+  - {name: x, description: d, when: {event: A, if: {happened: y}}}
+  - {name: y, description: d, when: [{event: A, if: {happened: x}}, {event: B, if: {lead.vip: true, happened: [x, y]}}]}
+  - {name: free, description: d, when: [{event: A, if: {not: {happened: free}}}, {event: B, if: {happened: x}}]}
+stages:
+  - {name: a, when: {conversion: [x, y]}}
+  - {name: b, while: {happened: x, lead.vip: true}}
+  - {name: c, when: [{conversion: x}, {conversion: free}]}
+  - {name: d, while: {any: [{happened: y}, {happened: [x, free]}]}}
+"""
+
+
+def test_what_waits_for_a_conversion_that_waits_for_it_is_refused_everywhere(tmp_path: Path) -> None:
+    found = mistakes_in(tmp_path, funnel=funnel(WAITING))
+    assert [(problem.key, problem.sentence.partition(";")[0]) for problem in found] == [
+        ("conversions.x.when.if.happened", "conversion x can never match: it waits for y, which can never match before it"),
+        ("conversions.y.when[0].if.happened", "conversion y can never match: it waits for x, which can never match before it"),
+        ("stages.a.when", "stage a can never be reached by this signal: none of the conversions x, y can ever match"),
+        ("stages.b.while", "stage b can never be entered by this state: conversion x can never match"),
+        ("stages.c.when[0]", "stage c can never be reached by this signal: conversion x can never match"),
+    ]
+
+
+def lending(*conversions: str) -> str:
+    """A library of these conversions."""
+    lines = "".join(f"  - {{description: d, {conversion}}}\n" for conversion in conversions)
+    return f"owner: marketing\nversion: 1\nconversions:\n{lines}"
+
+
+def test_libraries_that_use_each_other_are_refused_in_every_file_of_the_circle(tmp_path: Path) -> None:
+    """No conversion waits for itself here: the files do, whatever the conversions."""
+    found = mistakes_in(
+        tmp_path,
+        a=lending("name: a1, when: {event: A, if: {happened: b1}}", "name: a2, when: {event: A}"),
+        b=lending("name: b1, when: {event: B, if: {not: {happened: c1}}}"),
+        c=lending("name: c1, when: {event: C, if: {happened: a2}}"),
+        d=lending("name: d1, when: {event: D, if: {happened: a2}}"),
+        user=funnel("stages: [{name: s, when: {conversion: d1}}]\n"),
+    )
+    assert [(Path(each.file).name, f"{each.line}:{each.column}", each.key) for each in found] == [
+        ("a.yml", "4:64", "conversions.a1.when.if.happened"),
+        ("b.yml", "4:70", "conversions.b1.when.if.not.happened"),
+        ("c.yml", "4:64", "conversions.c1.when.if.happened"),
+    ]
+    assert "libraries a and b use each other: b1 is defined in" in found[0].sentence
+    assert "move what both need into one of them, or into a third" in found[0].sentence
+
+
+def test_a_conversion_that_can_never_match_is_refused_in_funnels_that_share_it(tmp_path: Path) -> None:
+    library = lending("name: late, when: {event: A, if: {happened: late}}")
+    found = mistakes_in(tmp_path, a=library, b=funnel("stages: [{name: s, while: {happened: late}}]\n"))
+    assert [(Path(each.file).name, each.key) for each in found] == [
+        ("a.yml", "conversions.late.when.if.happened"),
+        ("b.yml", "stages.s.while"),
+    ]
+
+
+def test_a_group_of_two_files_is_refused_because_nothing_says_who_is_first(tmp_path: Path) -> None:
+    first, second = "when: {event: A}, exclusive: g", "when: {event: B}, exclusive: g"
+    library = lending(f"name: lent1, {first}", f"name: lent2, {second}")
+    own = lending(f"name: own1, {first}", f"name: own2, {second}").partition("version: 1\n")[2]
+    found = mistakes_in(tmp_path, a=library, b=funnel(own + "stages: [{name: s, when: {conversion: lent1}}]\n"))
+    assert [(Path(each.file).name, each.key) for each in found] == [
+        ("b.yml", "conversions.own1.exclusive"),
+        ("b.yml", "conversions.own2.exclusive"),
+    ]
+    assert "exclusive group g is one of " in found[0].sentence
+    assert mistakes_in(tmp_path, a=library, b=funnel(own)) == [], "without the library nothing is unclear"
+
+
+def test_a_library_has_no_orderings(tmp_path: Path) -> None:
+    library = lending("name: a, when: {event: A, if: {lead.plan: {at_least: pro, of: plans}}}")
+    (found,) = mistakes_in(tmp_path, a=library)
+    assert found.sentence == "plans is no ordering of this file: a library has none; list the values, lead.plan: [a, b]"
+
+
+def test_a_rate_between_grains_in_a_funnel_of_deals(tmp_path: Path) -> None:
+    """Without `grain` the subject counts."""
+    body = "stages: [{name: a, when: {event: A}}, {name: b, while: {deal.stage: x}}]\nrates: [{from: a, to: b}]\n"
+    found = mistakes_in(tmp_path, web=HEADER.replace("subject: lead", "subject: deal") + body)
+    assert [problem.key for problem in found] == ["stages.a.name", "rates[0].from"]
 
 
 def test_with_an_application_only_fields_of_its_sources_exist(tmp_path: Path) -> None:

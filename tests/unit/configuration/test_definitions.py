@@ -148,6 +148,38 @@ def test_a_library_is_part_of_the_digest_of_who_uses_it(tmp_path: Path) -> None:
     assert found.digest != user.digest
 
 
+SIGN_UPS = """owner: product
+version: 3
+conversions:
+  - {name: signed_up, description: d, when: {event: Signed Up, event.properties.plan: free}, exclusive: sign_up}
+  - {name: unused, description: d, when: {event: Other}}
+  - {name: trial, description: d, owner: sales, when: {event: Signed Up}, exclusive: sign_up}
+"""
+ASKING = (
+    "owner: marketing\nversion: 1\nconversions: [{name: asked, description: d, when: {event: Asked, if: {happened: trial}}}]\n"
+)
+SHARING = """conversions: [{name: own, description: d, when: {event: Own}}]
+stages:
+  - {name: s, when: {conversion: own}}
+  - {name: t, while: {any: [{lead.vip: true}, {happened: asked}]}}
+"""
+
+
+def test_conversions_of_libraries_count_in_the_funnels_that_use_them(tmp_path: Path) -> None:
+    """Own ones first, then by library and file: what is named, what that waits for, and its exclusive group; never the rest."""
+    found = loaded(tmp_path, **{"sign-ups": SIGN_UPS, "asking": ASKING, "web": funnel(SHARING)})
+    (web,) = found.funnels
+    counted = [(conversion.name, conversion.owner) for conversion in web.all_conversions]
+    assert counted == [("own", None), ("asked", "marketing"), ("signed_up", "product"), ("trial", "sales")]
+    assert [conversion.name for conversion in web.conversions] == ["own"]
+    assert [library.name for library in web.libraries] == ["asking", "sign-ups"]
+    alone = funnel("stages: [{name: s, when: {event: A}}]\nsegments: {x: {value: lead.source, rule: last_touch}}\n")
+    touched = alone.replace("rule: last_touch", "rule: last_touch, touch: {conversion: unused}")
+    assert the_funnel(tmp_path, alone.replace("web", "a")).all_conversions == ()
+    (tmp_path / "funnel.yml").unlink()
+    assert [each.name for each in loaded(tmp_path, web=touched).funnels[0].all_conversions] == ["unused"]
+
+
 def test_a_folder_is_read_without_its_tests_and_a_file_once(tmp_path: Path) -> None:
     (tmp_path / "web.test.yml").write_text("tests: []")
     (tmp_path / "notes.md").write_text("[")

@@ -11,22 +11,11 @@ from processors.configuration.unbuilt import unbuilt
 from tests.unit.configuration.marked import HEADER, STAGES, configuration, funnel
 from tests.unit.configuration.test_definitions import LIBRARY, USER
 
-CONVERSION = "conversions: [{{name: c, description: d, when: {{event: A}}, {}}}]\n".format
 STAGE = "stages: [{{name: a, {}}}]\n".format
 SOURCE = "sources: {{web: {{topics: t, {}}}}}\n".format
 DEFINITIONS = {
-    "the operator passed": (STAGE("while: {lead.trial_at: {passed: true}}"), "stages.a.while.lead.trial_at.passed"),
-    "counting once_per_deal": (CONVERSION("count: once_per_deal"), "conversions.c.count"),
-    "counting once_per_session": (CONVERSION("count: once_per_session"), "conversions.c.count"),
-    "counting once_per_window": (CONVERSION("count: {once_per_window: 1d}"), "conversions.c.count.once_per_window"),
-    "value of a conversion": (CONVERSION("value: {amount: lead.a, currency: lead.c}"), "conversions.c.value"),
-    "expires": (STAGE("when: {event: A}, expires: {after: 1d, anchor: last}"), "stages.a.expires"),
-    "sla": (STAGE("when: {event: A}, sla: 1d"), "stages.a.sla"),
-    "a rule that reads deal.*": (STAGE("while: {deal.stage: x}"), "stages.a.while.deal.stage"),
     "a rule that reads account.*": (STAGE("when: {event: A, if: {account.tier: x}}"), "stages.a.when.if.account.tier"),
-    "also (further grains)": ("also: [visitor]\n", "also"),
-    "retired": ("retired: {old: mql}\n", "retired"),
-    "value of a funnel": ("value: {amount: lead.a, currency: lead.c}\n", "value"),
+    "also account": ("also: [account]\n", "also[0]"),
 }
 APPLICATION = {
     "this format": (SOURCE("format: snowplow, identifiers: {user_id: user}"), "sources.web.format"),
@@ -71,44 +60,47 @@ def test_what_a_configuration_may_not_use_yet(name: str, sections: str, key: str
     assert problem.sentence.startswith(f"{name} is not built yet: ")
 
 
-def test_subjects_shadows_mappings_libraries_and_second_versions(tmp_path: Path) -> None:
-    deals = (
-        HEADER.replace("subject: lead", "subject: deal")
+def test_accounts_and_shadows(tmp_path: Path) -> None:
+    accounts = (
+        HEADER.replace("subject: lead", "subject: account")
         .replace("effective_from: 2026-01-01", "shadow: true")
-        .replace("web", "deals")
+        .replace("web", "accounts")
     )
-    second = HEADER.replace("version: 1", "version: 2").replace("2026-01-01", "2026-03-01")
     problems = refused(
         tmp_path,
-        SOURCE("format: mapping, mapping: {records: []}"),
-        deals=deals + STAGE("while: {deal.stage: x}"),
-        shared=LIBRARY,
-        user=USER.replace("mql", "a"),
-        version=second + STAGE("when: {event: A}"),
+        SOURCE("format: debezium, identifiers: {id: user}"),
+        accounts=accounts + STAGE("when: {event: A}"),
     )
     assert [(Path(problem.file).stem, problem.key) for problem in problems] == [
         ("application", "sources.web.format"),
-        ("application", "sources.web.mapping"),
-        ("deals", "shadow"),
-        ("deals", "subject"),
-        ("deals", "stages.a.while.deal.stage"),
-        ("shared", "conversions"),
-        ("version", "version"),
+        ("accounts", "shadow"),
+        ("accounts", "subject"),
     ]
 
 
 def test_all_that_is_built_is_accepted(tmp_path: Path) -> None:
-    body = """conversions:
-  - {name: x, description: d, when: {event: A, if: {lead.s: {at_least: 2}}}, count: once_per_lead, exclusive: g}
-  - {name: y, description: d, when: {event: B, event.page: {matches: "^h"}}, count: every, exclusive: g}
+    second = HEADER.replace("version: 1", "version: 2").replace("2026-01-01", "2026-03-01")
+    body = """also: [deal]
+conversions:
+  - {name: x, description: d, when: {event: A, if: {lead.s: {at_least: 2}}}, exclusive: g, value: {amount: lead.a, currency: lead.c}}
+  - {name: y, description: d, when: {event: B, event.page: {matches: "^h"}}, exclusive: g, count: once_per_session}
+  - {name: z, description: d, when: {event: C}, count: {once_per_window: 1d}}
+  - {name: v, description: d, when: {event: D}, count: once_per_deal}
 stages:
   - {name: a, when: {conversion: x}, optional: true, resets: true}
   - {name: b, while: {happened: y, lead.created_at: {before: 2030-01-01}}, at: lead.created_at, lapse: keep}
+  - {name: c, when: {event: A}, expires: {after: 1d, anchor: last}, sla: 1d}
+  - {name: e, while: {deal.stage: x, deal.closed_at: {passed: true}}}
 detours: [{name: n, while: {not: {lead.status: open}}}]
 outcomes: [{name: w, result: won, while: {lead.status: customer}}]
 policies: {backward: ignore, skip: allow, after_outcome: reenter, lateness: 1d}
 segments: {s: {value: [event.campaign.source, deal.owner], rule: first_touch, touch: {event: A, if: {deal.stage: x}}}}
 rates: [{from: a, to: w, within: 30d, cohort: week}]
 shadow: false
+value: {amount: deal.amount, currency: deal.currency}
 """
-    assert refused(tmp_path, web=funnel(body)) == []
+    later = "stages: [{name: a, when: {event: A}}]\nretired: {b: a, c: remove, e: a}\nalso: [deal]\n"
+    deals = "outcomes: [{name: w, result: won, while: {deal.is_won: true}}]\n"
+    assert (
+        refused(tmp_path, web=funnel(body), second=second + later + deals, shared=LIBRARY, user=USER.replace("web", "user")) == []
+    )

@@ -8,15 +8,18 @@ from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from processors.engine.admin import OffsetSpec
 from processors.engine.assignment import Assignment
 from processors.engine.broker_errors import BrokerErrors
 from processors.engine.health import Health
 from processors.engine.lanes import Lane, Place
 from processors.engine.loop import Loop
 from processors.engine.metrics import Metrics
+from processors.engine.offsets import Bounds
 from processors.engine.parts import Parts
 from processors.engine.processing import Processing
 from processors.engine.settings import Clients, EngineSettings, Limits
+from processors.engine.starts import Start, Starts
 from processors.engine.transaction import Transaction
 from processors.engine.watchdog import Watchdog
 from processors.state.memory import MemoryStore
@@ -66,6 +69,9 @@ class Consumer:
     def __init__(self) -> None:
         self.script: deque[list[Any]] = deque()
         self.assigned: list[Place] = []
+        self.began: dict[Place, int] = {}
+        self.offsets: dict[Place, int] = {}
+        self.unanswered = 0
         self.paused: set[Place] = set()
         self.sought: list[tuple[str, int, int]] = []
         self.callbacks: dict[str, Callable[..., None]] = {}
@@ -94,8 +100,17 @@ class Consumer:
         found = self.consume(1, timeout)
         return found[0] if found else None
 
+    def committed(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        if self.unanswered:
+            self.unanswered -= 1
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "a commit is pending", retriable=True))
+        return [
+            TopicPartition(each.topic, each.partition, self.offsets.get((each.topic, each.partition), -1001)) for each in places
+        ]
+
     def assign(self, places: list[TopicPartition]) -> None:
         self.assigned = [(place.topic, place.partition) for place in places]
+        self.began |= {(place.topic, place.partition): place.offset for place in places}
 
     def unassign(self) -> None:
         self.assigned = []
@@ -172,6 +187,31 @@ class Producer:
         self.open, self._reports, self._sent = [], [], {}
 
 
+class Future:
+    """An answer that is there."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> "Future":
+        return self
+
+
+class Admin:
+    """Says where logs begin and end."""
+
+    def __init__(self) -> None:
+        self.logs: dict[Place, Bounds] = {}
+
+    def list_offsets(self, asked: dict[TopicPartition, Any], **_: Any) -> dict[TopicPartition, Any]:
+        [(place, spec)] = asked.items()
+        bounds = self.logs.get((place.topic, place.partition), Bounds(0, 100))
+        return {place: Future(bounds.end if isinstance(spec, type(OffsetSpec.latest())) else bounds.earliest)}  # type: ignore[no-untyped-call]
+
+
 class Restorer:
     """Every partition is restored when it is asked."""
 
@@ -182,15 +222,15 @@ class Restorer:
     def busy(self) -> bool:
         return bool(self.waiting)
 
-    def add(self, partition: int) -> None:
+    def add(self, partition: int, facts: Start) -> None:
         self.waiting.add(partition)
 
     def remove(self, partitions: Sequence[int]) -> None:
         self.waiting -= set(partitions)
 
-    def slice(self) -> dict[int, int | None]:
+    def slice(self) -> list[int]:
         done, self.waiting = self.waiting, set()
-        return dict.fromkeys(done)
+        return list(done)
 
 
 class Storehouse:
@@ -208,11 +248,12 @@ class Storehouse:
 class Bench:
     """A loop on scripted clients."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, **settings_of_it: Any) -> None:
         self.settings = settings = EngineSettings(
-            "app", "one", {"bootstrap.servers": "x"}, {"in": "web"}, TOPICS, Path("state"), limits or Limits()
+            "app", "one", {"bootstrap.servers": "x"}, {"in": "web"}, TOPICS, Path("state"), limits or Limits(), **settings_of_it
         )
-        self.consumer, self.producer, self.storehouse = Consumer(), Producer(), Storehouse()
+        self.consumer, self.producer, self.storehouse, self.admin = Consumer(), Producer(), Storehouse(), Admin()
+        self.consumer.offsets = self.producer.offsets
         self.lanes: dict[Place, Lane] = {}
         self.metrics = Metrics()
         errors, stopping = BrokerErrors({}, "app", "app:one"), threading.Event()
@@ -222,7 +263,7 @@ class Bench:
             Clients(settings),
             "sha256:summing",
             2,
-            cast(Any, None),
+            cast(Any, self.admin),
             cast(Any, self.consumer),
             transaction,
             cast(Any, self.storehouse),
@@ -233,7 +274,7 @@ class Bench:
             stopping,
         )
         self.loop = Loop(parts, Processing(parts, Summing()))
-        self.assignment = Assignment(parts, cast(Any, Restorer()), self.loop.finish, self.loop.abandon)
+        self.assignment = Assignment(parts, Starts(parts), cast(Any, Restorer()), self.loop.finish, self.loop.abandon)
         self.assignment.subscribe(["in", "facts"])
         self._stopping = stopping
 

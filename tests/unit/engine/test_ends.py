@@ -66,12 +66,12 @@ def test_er13_an_exception_of_a_client_in_the_loop_leaves_the_group_first(monkey
     bench = Bench()
 
     def broken(_: object) -> None:
-        raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION, "cannot resume"))
+        raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION, "cannot pause"))
 
-    monkeypatch.setattr(bench.consumer, "resume", broken)
-    bench.consumer.script.append([bench.consumer.rebalance("on_assign", ("in", 0))])
-    with pytest.raises(Stop, match="cannot resume") as stopped:
-        Worker(bench.settings, Summing())._work(bench.parts)
+    monkeypatch.setattr(bench.consumer, "pause", broken)
+    bench.consumer.script.append([bench.consumer.rebalance("on_assign", ("facts", 0))])
+    with pytest.raises(Stop, match="cannot pause") as stopped:
+        Worker(bench.settings, Summing(), check_configs=False)._work(bench.parts)
     assert stopped.value.code == 5
     assert bench.consumer.closed
     assert bench.producer.calls == ["close"]

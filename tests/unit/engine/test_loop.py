@@ -119,7 +119,7 @@ def test_er18_aborts_in_a_row_end_the_worker(bench: Bench, monkeypatch: pytest.M
 
 def test_er25_facts_before_what_the_rows_reach_are_not_counted_again(bench: Bench) -> None:
     """The group's offsets were reset after the rows were checked against them, while the partition was still paused."""
-    bench.lanes[FACTS].committed = 5
+    bench.lanes[FACTS].next = 5
     with pytest.raises(Stop, match="counted twice") as stopped:
         bench.run([fact(4)])
     assert stopped.value.code == 5

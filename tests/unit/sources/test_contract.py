@@ -7,7 +7,8 @@ import pytest
 
 from processors.sources import FORMATS, decoder_for
 from processors.sources.statement import Undecodable
-from tests.unit.sources.records import decoder, outcome, record
+from schemas.mapping import RecordMapping
+from tests.unit.sources.records import SHOP, decoder, outcome, record
 
 
 class Example(NamedTuple):
@@ -63,6 +64,18 @@ EXAMPLES = [
         {"id": "39", "properties": {"email": "a@b.example", "firstname": None}, "updatedAt": "2026-01-01T10:00:00Z"},
         {"createdAt": "2020-01-01T00:00:00Z", "archived": False, "recently_updated_property_names": ["email"]},
         [{"properties": {"email": "a@c.example"}}, {"updatedAt": "2026-01-02T10:00:00Z"}, {"archived": True}],
+    ),
+    Example(
+        "mapping",
+        {"entry": 1, "kind": "paid", "customer": 7, "sum": "9.50", "at": 1767225600000},
+        {"attempt": 2, "sent_at": 1767225609000},
+        [{"sum": "9.51"}, {"customer": 8}, {"at": 1767225600001}],
+    ),
+    Example(
+        "mapping",
+        {"kind": "quote", "customer": 7, "number": 9, "step": "sent", "at": 1767225600000},
+        {},
+        [{"step": None}, {"number": 8}, {"kind": "void"}, {"unread": 1}],
     ),
 ]
 
@@ -155,12 +168,14 @@ def test_the_limit_of_nesting_is_exact(example: Example) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_listed_identifiers_only(name: str) -> None:
     """A source that lists no identifier of a record finds nobody in it."""
-    blind = decoder_for(name, used_events=None, identifiers=["no.such.path"], session=None)
+    records = [{**shape, "identifiers": {"no.such.path": "user"}, "attach": {}} for shape in SHOP["records"]]
+    mapping = RecordMapping.model_validate({"records": records}) if name == "mapping" else None
+    blind = decoder_for(name, used_events=None, identifiers=["no.such.path"], session=None, mapping=mapping)
     for example in (one for one in EXAMPLES if one.format == name):
         result = outcome(blind.decode, json.dumps(example.body).encode())
         assert result in ("no_identifier", ([], [], "unmapped_object"))
 
 
 def test_an_unknown_format_is_named() -> None:
-    with pytest.raises(ValueError, match=r"carrier-pigeon; there are segment, hubspot"):
+    with pytest.raises(ValueError, match=r"carrier-pigeon; there are segment, hubspot, mapping"):
         decoder_for("carrier-pigeon", used_events=None, identifiers=[], session=None)

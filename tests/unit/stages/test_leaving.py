@@ -131,7 +131,7 @@ def test_lapse_keep_stays_and_says_so_once_per_lapse() -> None:
         "2 notice ready>ready#1 !criteria_lapsed",
         "5 notice ready>ready#1 !criteria_lapsed",
     ]
-    assert live(KEPT, *ready, *lapses).state.visits["ready"].count == 1
+    assert live(KEPT, *ready, *lapses).state.walk.spells["ready"].count == 1
 
 
 def test_a_lapse_of_another_than_the_current_stage_says_nothing() -> None:

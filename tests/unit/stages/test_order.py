@@ -96,10 +96,11 @@ policies: {skip: allow}
 
 def test_the_version_with_the_largest_effective_from_applies() -> None:
     """Evaluation: V = the version with the largest effective_from at or before the instant."""
-    old = world(STEPS).funnels[0]
-    new = program(definition(STEPS.replace("{name: a,", "{name: new_a,"), version=2, effective_from=START + 2 * HOUR)).funnels[0]
-    for versions in ((old, new), (new, old)):
-        assert [line(move) for move in fold(steps("a x a"), versions).moves] == [
+    old = definition(STEPS)
+    new = definition(STEPS.replace("{name: a,", "{name: new_a,"), version=2, effective_from=START + 2 * HOUR)
+    for written in ((old, new), (new, old)):
+        (lineage,) = program(*written).funnels
+        assert [line(move) for move in fold(steps("a x a"), lineage).moves] == [
             "0 advance ->a#1",
             "1 regress a>-",
             "2 advance ->new_a#1",

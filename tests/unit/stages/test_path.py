@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.stages.timeline import Visits
+from processors.stages.timeline import Spells
 from schemas.facts import Fact
 from schemas.instants import HOUR
 from tests.unit.stages.notation import STEPS, live, path, steps
@@ -60,10 +60,10 @@ def test_path(rule: str, funnel: str, said: str, moves: str) -> None:
 
 def test_rule_6_and_11_furthest_stays_and_no_outcome_is_further_along() -> None:
     """The furthest stage is kept through a way back and an outcome."""
-    assert live(STEPS, *steps("a lost")).state.furthest == 0
-    state = live(STEPS, *steps("a c a won b lost")).state
+    assert live(STEPS, *steps("a lost")).state.walk.furthest == 0
+    state = live(STEPS, *steps("a c a won b lost")).state.walk
     assert (state.furthest, state.position and state.position.name) == (2, "lost")
-    assert state.visits["a"] == Visits(2, START, START + 2 * HOUR)
+    assert state.spells["a"] == Spells(2, START, START + 2 * HOUR, closed=2, latest=HOUR, total=2 * HOUR)
 
 
 def test_rule_22_two_states_true_together_are_two_entries_at_one_time() -> None:
@@ -148,4 +148,4 @@ def test_recycled_latches_count_from_their_new_first_time() -> None:
     """A latch is (first, last); a reset forgets the first, of later stages only."""
     signed = [fact(0, "Signup"), fact(1, "Signup")]
     lived = live(LATCHED, *signed, fact(1, "Recycle"), fact(2, "Recycle"), fact(3, "Signup"), fact(4, "Signup"))
-    assert lived.state.latches == {"recycled": (_at(1), _at(2)), "known": (_at(3), _at(4))}
+    assert lived.state.own.latches == {"recycled": (_at(1), _at(2)), "known": (_at(3), _at(4))}

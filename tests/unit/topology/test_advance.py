@@ -233,6 +233,9 @@ def test_the_snapshot_says_where_the_lead_stands() -> None:
         "entries": 2,
         "first_entered_at": "2026-01-01T00:00:00Z",
         "last_entered_at": "2026-01-01T02:00:00Z",
+        "closed": 2,
+        "latest_seconds": 3600.0,
+        "cumulative_seconds": 7200.0,
     }
 
 

@@ -68,3 +68,57 @@ def test_a_path_finds_a_scalar(event: dict[str, Any], keys: str, value: Any) -> 
     """Objects and lists are no values; a key with a dot in it is found too."""
     world = build(f"stages: [{{name: a, when: {{event: Signup, event.{keys}: {{exists: {str(value is not None).lower()}}}}}}}]")
     assert fact(call(event="Signup", **event), world=world).values.get(f"event.{keys}") == value
+
+
+TERRITORY = "stages: [{name: a, while: {account.territory: north}}]"
+
+
+@pytest.mark.parametrize("body", [identify(territory="north"), call("group", traits={"territory": "north"})])
+def test_an_account_s_field_is_what_the_member_s_own_records_carry(body: Any) -> None:
+    """Definitions, Event fields: mapped by `fields`, of an identify as well as of a group call."""
+    web = {**SOURCES["web"], "fields": {"account.territory": {"from": "traits.territory"}}}
+    said = fact(body, world=build(TERRITORY, sources={"web": web}, authority={}))
+    assert (said.entity, said.values) == ("user:7", {"account.territory": "north"})
+
+
+CAPTURING = """
+conversions:
+  - name: order
+    description: Paid.
+    when: {event: Order}
+    count: once_per_session
+    value: {amount: event.properties.total, currency: event.properties.currency}
+stages: [{name: a, when: {event: Order, event.properties.state: paid}}, {name: b, while: {lead.status: open}}]
+segments:
+  country: {value: [event.context.country, lead.score], rule: first_touch, touch: {event: Visit, event.page: {exists: true}}}
+"""
+
+
+def test_what_is_captured_goes_with_the_event() -> None:
+    """Rules 3, 26 and 28: the session that is counted once, the values of segments, the amount; no signal tests any of them."""
+    properties = {"total": "9.50", "currency": "EUR", "colour": "red"}
+    context = {"country": "no", "sessionId": "s1", "ip": "10.0.0.1"}
+    said = fact(call(event="Order", properties=properties, context=context), world=build(CAPTURING))
+    assert said.values == {
+        "event.properties.total": "9.50",
+        "event.properties.currency": "EUR",
+        "event.session_id": "s1",
+        "event.context.country": "no",
+    }
+
+
+def test_a_touch_is_a_use_like_any() -> None:
+    """Rule 26: what only a segment's touch matches is no unmatched event; what not even that matches is one."""
+    world = build(CAPTURING.replace("event.page: {exists: true}", "event.properties.path: {exists: true}"))
+    assert counted(ingest(call(event="Visit"), world=world)) == [("dropped", "web", "unmatched")]
+    touching = call(event="Visit", properties={"path": "/"}, context={"country": "no"})
+    said = fact(touching, world=world)
+    assert said.values == {"event.properties.path": "/", "event.context.country": "no"}
+    assert world.funnels_folding(said)
+
+
+def test_a_captured_field_is_a_field_that_is_read() -> None:
+    """Rules 26 and 28: a segment's field and an amount are kept although no rule tests them."""
+    assert fact(identify(score=3), world=build(CAPTURING)).values == {"lead.score": 3}
+    money = "stages: [{name: a, while: {lead.status: x}}]\nvalue: {amount: lead.score, currency: lead.plan}"
+    assert fact(identify(score=3, plan="EUR"), world=build(money)).values == {"lead.score": 3, "lead.plan": "EUR"}

@@ -1,0 +1,81 @@
+"""Timers: what becomes true because time passes and nothing else happens (rules 10, 22, 29).
+
+A latch ends, a date passes, a stay misses its service level. A timer is a step of its own, before the facts of the same instant,
+and its evidence is the fact that armed it. Nothing here reads a clock: a later fact of the subject fires what was due before it,
+and what no fact fires, a watermark does (identity, Time).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from processors.stages.evidence import Due, KeyedFact
+from processors.stages.instant import evaluate
+from processors.stages.rules import Lineage, Version
+from processors.stages.seam import carry_over
+from processors.stages.timeline import FunnelState, Match, Move
+from processors.stages.tracks import latch_end
+
+
+class Happened(NamedTuple):
+    """What steps of a timeline brought, in their order."""
+
+    moves: list[Move]
+    matches: list[Match]
+
+
+def step(state: FunnelState, instant: int, facts: Sequence[KeyedFact], lineage: Lineage) -> Happened:
+    """Advance `state` over the facts of one instant, after every timer that is due by then.
+
+    Args:
+        state: After the instant before; it is consumed.
+        instant: In microseconds.
+        facts: All facts of it, sorted by `instant.in_order`.
+        lineage: The funnel.
+    """
+    happened = Happened(fire(state, instant, lineage) if lineage.timed else [], [])
+    version = lineage.at(instant)
+    if state.version != version.number and instant >= version.effective_from:
+        carry_over(state, lineage, version, facts)
+    moves, matches = evaluate(state, instant, facts, version)
+    happened.moves.extend(moves)
+    happened.matches.extend(matches)
+    return happened
+
+
+def fire(state: FunnelState, until: int, lineage: Lineage) -> list[Move]:
+    """Fire every timer that is due at or before `until` (microseconds), each at its own instant."""
+    moves: list[Move] = []
+    while (instant := next_due(state, lineage)) is not None and instant <= until:
+        version = lineage.by_number[state.version]
+        due = [each for at, each in _armed(state, version) if at == instant]
+        moves.extend(evaluate(state, instant, (), version, due)[0])
+        for deal, name, _ in due:
+            (state.deals[deal].track if deal else state.own).armed.pop(name, None)
+    return moves
+
+
+def next_due(state: FunnelState, lineage: Lineage) -> int | None:
+    """When the next timer is due, in microseconds, later than the last step; None where none is armed."""
+    version = lineage.by_number.get(state.version)
+    if version is None or not version.timed:
+        return None
+    return min((at for at, _ in _armed(state, version)), default=None)
+
+
+def _armed(state: FunnelState, version: Version) -> Iterator[tuple[int, Due]]:
+    """Every timer that is armed, with its instant."""
+    for name, track in state.tracks:
+        if not track.armed:
+            continue
+        for stage in version.expiring:
+            end = latch_end(stage, track)
+            if end is not None and stage.name in track.armed:
+                yield end, Due(name, stage.name, track.armed[stage.name])
+        for field in version.passing:
+            value = track.values.get(field)
+            if field in track.armed and isinstance(value, int):
+                yield value, Due(name, field, track.armed[field])
+    for name, walk in state.walks:
+        here, deadline = walk.position, walk.deadline
+        if deadline is not None and here is not None and (here.place, here.name) == ("stage", deadline.stage):
+            yield deadline.due, Due(name, deadline.stage, deadline.cause)
