@@ -6,7 +6,7 @@ Here corrections meet what was published before: every publication stands as a t
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from processors.stages.diff import Change, Identity, Publication, announce, diff, identity_in
+from processors.stages.diff import Change, Identity, Publication, announce, diff, identity_in, identity_of
 from processors.stages.evidence import KeyedFact
 from processors.stages.rules import Lineage
 from processors.stages.timeline import OWN, FunnelState, Match, Move
@@ -145,8 +145,15 @@ class Subject:
         return diff(published, sorted(now, key=_effective_at), lineage.name)
 
     def announcements(self, lineage: Lineage, now: Sequence[Move | Match]) -> list[Change]:
-        """What announces contents that follow everything published before."""
-        return [announce(content, lineage.name) for content in now]
+        """What announces contents that follow everything that stands."""
+        return [announce(content, lineage.name, self._retracted(lineage, content)) for content in now]
+
+    def _retracted(self, lineage: Lineage, content: Move | Match) -> Publication | None:
+        """What was published and taken back of a timer: the fact that armed it was there before, so its id may have been used."""
+        if not isinstance(content, Move) or not content.timer:
+            return None
+        identity, tokens = identity_of(content, lineage.name), self.fact_row(content.cause).publications
+        return next((token for token in tokens if identity_in(token, content.cause) == identity), None)
 
     def publish(self, lineage: Lineage, changes: Sequence[Change], present: Present, *, late: bool) -> None:
         """Publish the changes, and a snapshot of every position that moved or looks different now."""
