@@ -18,8 +18,9 @@ Operation = Literal["announce", "amend", "retract"]
 class Identity(msgspec.Struct, frozen=True, order=True, gc=False):
     """What makes a publication the same one: funnel, version, what it is, and the fact that caused it.
 
-    `what` is `advance:sql` (kind and target) for a transition, `=demo_request` for a conversion; `deal` names the deal whose
-    position it is, and is empty for the subject's own.
+    `what` is `advance:sql` (kind and target) for a transition, with the instant behind it where a timer moved, since a fact that
+    entered a stage may have armed the timer that enters it again. It is `=demo_request` for a conversion; `deal` names the deal
+    whose position it is, and is empty for the subject's own.
     """
 
     funnel: str
@@ -77,7 +78,8 @@ def identity_of(content: Move | Match, funnel: str) -> Identity:
         return Identity(funnel, content.version, f"={content.name}", content.fact)
     target = content.target.name if content.target is not None else ""
     notice = f"{content.flags[0]}:" if content.kind == "notice" else ""
-    return Identity(funnel, content.version, f"{content.kind}:{notice}{target}", content.cause, content.deal)
+    timer = f"@{content.instant}" if content.timer else ""
+    return Identity(funnel, content.version, f"{content.kind}:{notice}{target}{timer}", content.cause, content.deal)
 
 
 def identity_in(publication: Publication, cause: bytes) -> Identity:
