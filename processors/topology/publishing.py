@@ -14,7 +14,7 @@ from processors.stages.diff import Change, Operation, publication_id
 from processors.stages.evidence import NO_VALUE, segment_value
 from processors.stages.path import CUSTOMER, LAPSED, OVERDUE
 from processors.stages.rules import Lineage, OutcomeRule, StageRule, Version
-from processors.stages.timeline import OWN, FunnelState, Match, Money, Move, Point, Spells, Track, Walk
+from processors.stages.timeline import OWN, Deal, FunnelState, Match, Money, Move, Point, Spells, Track, Walk
 from processors.topology.effects import Header, Headers, Publish
 from schemas.facts import Fact
 from schemas.instants import SECOND, format_instant
@@ -144,8 +144,9 @@ class Publisher:
         ]
 
 
-Shown = dict[str, tuple[list[str], dict[str, str]]]
-"""Flags and segments of every position that a snapshot shows, by deal (empty: the subject's own)."""
+Shown = dict[str, tuple[int, list[str], dict[str, str]]]
+"""Version, flags and segments of every position that a snapshot shows, by deal (empty: the subject's own). The version is among
+them because a later one may name stages anew (rule 23)."""
 
 
 def shown(lineage: Lineage, state: FunnelState) -> Shown:
@@ -155,11 +156,11 @@ def shown(lineage: Lineage, state: FunnelState) -> Shown:
         return {}
     found: Shown = {}
     if state.walk.spells:
-        found[OWN] = _flags(state, version, OWN), _segments(state, version, OWN)
+        found[OWN] = version.number, _flags(state, version, OWN), _segments(state, version, OWN)
     if version.walks_deals:
         for name, deal in state.deals.items():
             if deal.walk.spells:
-                found[name] = _flags(state, version, name), _segments(state, version, name)
+                found[name] = version.number, _flags(state, version, name), _segments(state, version, name)
     return found
 
 
@@ -167,7 +168,7 @@ def _place(state: FunnelState, version: Version, deal: str) -> tuple[str, Walk, 
     """Grain, walk and record of a position."""
     if deal == OWN:
         return version.subject, state.walk, state.own
-    there = state.deals[deal]
+    there = state.deals.get(deal) or Deal()  # a fact that named it was replaced by one that names another: it is gone
     return "deal", there.walk, there.track
 
 
