@@ -17,9 +17,20 @@ EVENTS = ("Demo", "Signup", "Order", "Recycle")
 PLANS = ("free", "team", "pro")
 STATUSES = ("open", "parked", "customer", "gone")
 SCORES = (1, 3, 5)
-DEAL_STAGES = ("lead_in", "validated", "proposal", "signed", "dropped")
+DEAL_STAGES = ("lead_in", "validated", "proposal")
+DEAL_ENDS = ("signed", "dropped")
 DURATIONS = ("6h", "1d", "36h", "3d")
-METHODS = ("every", "once_per_lead")
+METHODS = ("once_per_lead", "once_per_deal", "once_per_session", {"once_per_window": "1d"})
+
+_OF_DEALS = {
+    "deal.stage": "stage",
+    "deal.amount": "amount",
+    "deal.currency": "currency",
+    "deal.is_won": "won",
+    "deal.closed_at": "closed",
+}
+_DEAL: Written = {"identifiers": {"deal": "deal"}, "attach": {"lead": "lead"}}
+_PROPERTIES = {name: name for name in ("hard", "amount", "currency", "tone")}
 
 APPLICATION: Written = {
     "application": "simulated",
@@ -27,7 +38,7 @@ APPLICATION: Written = {
     "identity": {
         "namespaces": [
             {"name": "lead", "kind": "lead"},
-            {"name": "deal", "kind": "deal", "from": ["crm"]},
+            {"name": "deal", "kind": "deal", "from": ["crm", "desk"]},
             {"name": "anonymous", "kind": "visitor"},
         ]
     },
@@ -46,18 +57,44 @@ APPLICATION: Written = {
                 "lead.need": {"from": "need", "type": "bool"},
                 "lead.plan": {"from": "plan"},
                 "lead.due_at": {"from": "due"},
+                "lead.amount": {"from": "amount", "type": "decimal"},
+                "lead.currency": {"from": "currency"},
+            },
+        },
+        "desk": {
+            "topics": ["desk.records"],
+            "format": "mapping",
+            "session": "session",
+            "mapping": {
+                "id": "no",
+                "time": {"path": "at", "unit": "ms"},
+                "records": [
+                    {"where": {"what": "deal"}, "change": "deal", **_DEAL, "set": _OF_DEALS},
+                    {"where": {"what": "deal gone"}, "delete": "deal", **_DEAL},
+                    {"where": {"what": "deal back"}, "restore": "deal", **_DEAL},
+                    {"where": {"what": "gap"}, "gap": "lead", "identifiers": {"lead": "lead"}},
+                    *(
+                        {
+                            "where": {"what": event},
+                            "event": event,
+                            "identifiers": {"lead": "lead", "deal": "deal"},
+                            "properties": _PROPERTIES,
+                        }
+                        for event in EVENTS
+                    ),
+                ],
             },
         },
     },
-    "authority": {"lead.plan": ["crm", "web"]},
+    "authority": {"lead.plan": ["crm", "web"], **{field: ["desk", "crm"] for field in _OF_DEALS}},
     "limits": {"future": "30d"},
 }
-"""Both sources speak of the same leads, and both of their plan."""
+"""All sources speak of the same leads, and two each of their plan and of their deals."""
 
 
 def funnels(dice: Dice) -> tuple[Written, ...]:
-    """One or two funnels."""
-    return tuple(_Author(dice).funnel(name) for name in ("one", "two")[: dice.choice((1, 1, 2))])
+    """One or two funnels, some of them in several versions."""
+    return tuple(version for name in ("one", "two")[: dice.choice((1, 1, 2))] for version in _Author(dice).versions(name))
 
 
 class _Author:
@@ -66,8 +103,19 @@ class _Author:
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
         self._conversions: list[str] = []
+        self._subject = dice.choice(("lead", "lead", "lead", "visitor", "deal"))
+        self._of_deals = self._subject == "deal" or (self._subject == "lead" and dice.chance(0.4))
+        """Whether rules may read deals."""
 
-    def funnel(self, name: str) -> Written:
+    def versions(self, name: str) -> list[Written]:
+        """The first version, and now and then a second and a third, each a change of the one before."""
+        dice = self._dice
+        written = [self._funnel(name)]
+        while dice.chance(0.3) and len(written) < 3:  # noqa: PLR2004 - few are enough
+            written.append(self._next(written[-1]))
+        return written
+
+    def _funnel(self, name: str) -> Written:
         dice = self._dice
         conversions = self._written_conversions()
         stages = [self._stage(f"s{index}") for index in range(dice.randint(2, 5))]
@@ -78,40 +126,85 @@ class _Author:
             "version": 1,
             "owner": "simulation",
             "reason": "By chance.",
-            "effective_from": format_instant(START + dice.choice((-30 * DAY, 0, 2 * DAY))),
-            "subject": dice.choice(("lead", "lead", "visitor")),
+            "effective_from": format_instant(START + dice.choice((-30 * DAY, -30 * DAY, 0, 2 * DAY))),
+            "subject": self._subject,
+            "also": ["deal"] if self._publishes_deals(stages, outcomes) else [],
             "conversions": conversions,
             "stages": stages,
             "detours": detours,
             "outcomes": outcomes,
-            "orderings": {"plans": list(PLANS)},
+            "orderings": {"plans": list(PLANS), "deal_stages": list(DEAL_STAGES)},
             "policies": {
                 "backward": dice.choice(("allow", "allow", "flag", "ignore")),
                 "skip": dice.choice(("flag", "allow")),
                 "after_outcome": dice.choice(("ignore", "reenter")),
                 "lateness": dice.choice(("3d", "90d")),
             },
+            "segments": self._segments(),
+            "value": self._value(),
         }
-        return deepcopy({key: value for key, value in written.items() if value != []})
+        return deepcopy({key: value for key, value in written.items() if value not in ([], {}, None)})
 
-    # --- conversions -----------------------------------------------------------------------------------------------
+    def _publishes_deals(self, stages: list[Written], outcomes: list[Written]) -> bool:
+        return self._subject == "lead" and any(map(_reads_deals, [*stages, *outcomes])) and self._dice.chance(0.6)
+
+    def _next(self, before: Written) -> Written:
+        """The next version: another rule for a stage, perhaps a new stage, perhaps one that is retired."""
+        dice = self._dice
+        number = before["version"] + 1
+        written: Written = {**deepcopy(before), "version": number}
+        written.pop("retired", None)
+        written["effective_from"] = format_instant(parse_instant(before["effective_from"]) + dice.choice((30, 32, 36)) * DAY)
+        stages = written["stages"]
+        changed = dice.randrange(len(stages))
+        stages[changed] = self._stage(stages[changed]["name"])
+        if dice.chance(0.5):
+            stages.insert(dice.randint(0, len(stages)), self._stage(f"v{number}"))
+        if len(stages) > 2 and dice.chance(0.5):  # noqa: PLR2004 - one that stays is enough
+            gone = stages.pop(dice.randrange(len(stages)))["name"]
+            if any(stage["name"] == gone for stage in before["stages"]):
+                written["retired"] = {gone: dice.choice([stage["name"] for stage in stages] + ["remove"])}
+        if "also" in written:
+            stages[-1] = {"name": stages[-1]["name"], "while": {"deal.stage": DEAL_STAGES[-1]}}
+        written["policies"]["backward"] = dice.choice(("allow", "flag", "ignore"))
+        return written
+
+    # --- conversions, segments, value ------------------------------------------------------------------------------
 
     def _written_conversions(self) -> list[Written]:
         dice = self._dice
         written: list[Written] = []
         for name in ("demo", "signup", "order")[: dice.choice((0, 1, 2, 3, 3))]:
             conversion: Written = {"name": name, "description": "By chance.", "when": self._event()}
-            if dice.chance(0.6):
-                conversion["count"] = self._count()
+            if dice.chance(0.7):
+                conversion["count"] = dice.choice(METHODS)
+            if dice.chance(0.2):
+                conversion["value"] = {"amount": "event.properties.amount", "currency": "event.properties.currency"}
             written.append(conversion)
             self._conversions.append(name)
         if len(written) > 1 and dice.chance(0.4):
+            written[-2]["when"]["event.properties.hard"] = True  # else it would take every event of its name
             for conversion in written[-2:]:
                 conversion["exclusive"] = "group"
         return written
 
-    def _count(self) -> Any:
-        return self._dice.choice(METHODS)
+    def _segments(self) -> Written:
+        dice = self._dice
+        written: Written = {}
+        for name in ("who", "what"):
+            if dice.chance(0.3):
+                rule = dice.choice(("first_touch", "last_touch", "at_entry", "current"))
+                fields = ["lead.owner", "lead.plan", *(["event.properties.tone"] if rule != "current" else [])]
+                written[name] = {"value": self._some(fields), "rule": rule}
+                if rule.endswith("touch") and dice.chance(0.3):
+                    written[name]["touch"] = {"event": dice.choice(EVENTS)}
+        return written
+
+    def _value(self) -> Written | None:
+        if not self._dice.chance(0.3):
+            return None
+        grain = "deal" if self._of_deals else "lead"
+        return {"amount": f"{grain}.amount", "currency": f"{grain}.currency"}
 
     # --- stages, detours, outcomes -----------------------------------------------------------------------------------
 
@@ -124,6 +217,10 @@ class _Author:
             stage["lapse"] = "keep"
         if "when" in stage and dice.chance(0.2):
             stage["resets"] = True
+        if "when" in stage and "while" not in stage and dice.chance(0.5):
+            stage["expires"] = {"after": dice.choice(DURATIONS), "anchor": dice.choice(("first", "last", "last"))}
+        if dice.chance(0.3):
+            stage["sla"] = dice.choice(DURATIONS)
         return stage
 
     def _rule(self, name: str, *, while_only: bool = False) -> Written:
@@ -134,8 +231,10 @@ class _Author:
             rule["when"] = self._signals()
         if kind != "when":
             rule["while"] = self._states()
+        if self._subject == "deal" and not _reads_deals(rule):
+            rule["while"] = self._test_of_deals()
         if dice.chance(0.2):
-            rule["at"] = dice.choice(("lead.created_at", "lead.due_at"))
+            rule["at"] = dice.choice(("lead.created_at", "lead.due_at", *(["deal.closed_at"] if self._of_deals else [])))
         return rule
 
     def _signals(self) -> Any:
@@ -164,7 +263,12 @@ class _Author:
         dice = self._dice
         if depth and dice.chance(0.25):
             parts = [self._state(0), self._state(0)]
-            return dice.choice(({"all": parts}, {"any": parts}, {"not": parts[0]}))
+            both = {"all": parts} if parts[0].keys().isdisjoint(parts[1]) else {"any": parts}  # one field may contradict itself
+            return dice.choice((both, {"any": parts}, {"not": parts[0]}))
+        return self._test_of_deals() if self._of_deals and dice.chance(0.5) else self._test_of_leads()
+
+    def _test_of_leads(self) -> Written:
+        dice = self._dice
         tests: list[Written] = [
             {"lead.plan": self._some(PLANS)},
             {"lead.plan": {dice.choice(("at_least", "below")): dice.choice(PLANS[1:]), "of": "plans"}},
@@ -173,7 +277,25 @@ class _Author:
             {"lead.need": dice.chance(0.8)},
             {"lead.score": {"at_least": dice.choice(SCORES)}},
             {"lead.due_at": {dice.choice(("before", "after")): format_instant(START + dice.randint(0, 6) * DAY)}},
+            {"lead.due_at": {"passed": True}},
+            {"lead.due_at": {"passed": True}},
         ]
         if self._conversions:
             tests.append({"happened": self._some(self._conversions)})
         return dice.choice(tests)
+
+    def _test_of_deals(self) -> Written:
+        dice = self._dice
+        tests: list[Written] = [
+            {"deal.stage": self._some(DEAL_STAGES)},
+            {"deal.stage": {"at_least": dice.choice(DEAL_STAGES), "of": "deal_stages"}},
+            {"deal.stage": dice.choice(DEAL_ENDS)},
+            {"deal.is_won": dice.chance(0.8)},
+            {"deal.amount": {"above": 100}},
+            {"deal.closed_at": {"passed": True}},
+        ]
+        return dice.choice(tests)
+
+
+def _reads_deals(rule: Written) -> bool:
+    return "'deal." in repr((rule.get("when"), rule.get("while")))

@@ -14,9 +14,6 @@ from schemas.instants import SECOND, format_instant
 FACTS = "facts"
 """The topic that a worker takes facts from; every other one is a source, by its name."""
 
-DIRECT = "direct"
-"""A source whose records are facts already: for what the decoders of the simulated application never make."""
-
 
 class Lane(NamedTuple):
     """One partition that a worker reads: of a source by its name, or of `FACTS`."""
@@ -80,6 +77,7 @@ class Case(NamedTuple):
         sources: How many partitions each source has.
         steps: What happens, in order.
         as_of: The last watermark of every source partition, in microseconds, written when everything is read.
+        tight: Whether pages and portions are as small as they can be, since so are the histories of a case.
     """
 
     funnels: tuple[dict[str, Any], ...]
@@ -87,6 +85,7 @@ class Case(NamedTuple):
     sources: dict[str, int]
     steps: tuple[Step, ...]
     as_of: int
+    tight: bool = False
 
     def source_lanes(self) -> tuple[Lane, ...]:
         """Every source partition."""
@@ -98,12 +97,23 @@ class Case(NamedTuple):
 
 
 def described(case: Case) -> Iterator[str]:
-    """The case for people, a line each: definitions as JSON, which is YAML, then the steps by number."""
+    """The case for people, in lines: the definitions as YAML, then the steps by number."""
     for funnel in case.funnels:
-        yield from json.dumps(funnel, indent=1, ensure_ascii=False).splitlines()
-    yield f"{case.partitions} facts partition(s); sources {case.sources}; as of {format_instant(case.as_of)}"
+        yield from _written(funnel)
+    yield f"{case.partitions} facts partition(s); sources {case.sources}; as of {format_instant(case.as_of)}; tight: {case.tight}"
     for number, step in enumerate(case.steps, 1):
         yield f"{number:>4}  {_sentence(step)}"
+
+
+def _written(funnel: dict[str, Any]) -> Iterator[str]:
+    """A definition as a file would have it, a rule on each line."""
+    for key, value in funnel.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield f"{key}:"
+            yield from (f"  - {json.dumps(rule, ensure_ascii=False)}" for rule in value)
+        else:
+            yield f"{key}: {json.dumps(value, ensure_ascii=False)}"
+    yield "---"
 
 
 def _sentence(step: Step) -> str:

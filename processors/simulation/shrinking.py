@@ -63,6 +63,8 @@ def _first_of(case: Case, simpler: Callable[[Case], Iterator[Case]], fails: Fail
 
 
 def _fewer_partitions(case: Case) -> Iterator[Case]:
+    if case.tight:
+        yield case._replace(tight=False)
     if case.partitions > 1:
         steps = tuple(step for step in case.steps if not (isinstance(step, Take) and step.lane.partition >= 1))
         yield case._replace(partitions=1, steps=steps)

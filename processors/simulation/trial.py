@@ -1,11 +1,14 @@
 """One trial: a case is run from its first step to the last watermark, and judged."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from processors.simulation.definitions import APPLICATION, START
-from processors.simulation.schedule import Case
+from processors.simulation.schedule import Case, Commit, Watermark
 from processors.simulation.verdict import Broken, Verdict
 from processors.simulation.worker import Worker
+from processors.topology import history, watermarks
 from processors.topology.program import Program
 from schemas.application import Application
 from schemas.definitions import Funnel
@@ -44,15 +47,28 @@ def attempt(case: Case) -> Tried:
         Unfit: Its definitions cannot be compiled.
     """
     program = _program(case)
-    try:
-        worker = _ran(case, program)
-    except Exception as raised:
-        return Tried(Broken(f"raised {type(raised).__name__}", _where(raised)))
-    verdict = Verdict(case, program, worker)
+    with _limits(tight=case.tight):
+        try:
+            worker = _ran(case, program)
+        except Exception as raised:
+            return Tried(Broken(f"raised {type(raised).__name__}", _where(raised)))
+        verdict = Verdict(case, program, worker)
+        broken = next(verdict.broken(), None)
     bodies = [*verdict.bodies["transitions"], *verdict.bodies["conversions"]]
     corrections = sum(body["op"] != "announce" for body in bodies)
-    broken = next(verdict.broken(), None)
     return Tried(broken, len(verdict.facts), len(bodies), corrections, worker.transactions, worker.crashes)
+
+
+@contextmanager
+def _limits(*, tight: bool) -> Iterator[None]:
+    """The sizes of a page of history and of a portion of timers: as they are, or so small that small cases have several."""
+    page, portion = history.PAGE, watermarks.FIRED_AT_ONCE
+    if tight:
+        history.PAGE, watermarks.FIRED_AT_ONCE = 2, 1
+    try:
+        yield
+    finally:
+        history.PAGE, watermarks.FIRED_AT_ONCE = page, portion
 
 
 def _program(case: Case) -> Program:
@@ -66,6 +82,13 @@ def _ran(case: Case, program: Program) -> Worker:
     worker = Worker(case, program, START)
     for step in case.steps:
         worker.perform(step)
+    worker.drain()
+    crashes = -1
+    while crashes != worker.crashes:  # a crash that was waiting takes the watermarks with it
+        crashes = worker.crashes
+        for lane in case.source_lanes():
+            worker.perform(Watermark(lane, case.as_of))
+        worker.perform(Commit())
     worker.drain()
     return worker
 

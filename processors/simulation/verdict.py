@@ -12,7 +12,7 @@ import msgspec
 from processors.simulation.oracle import Body, Expected, differences, lasting, snapshot
 from processors.simulation.partitions import Logged
 from processors.simulation.schedule import FACTS, Case, Lane
-from processors.simulation.worker import CHANGELOG, MARK, Worker, ingested
+from processors.simulation.worker import CHANGELOG, MARK, Worker, source_record
 from processors.state.memory import MemoryStore
 from processors.state.overlay import Overlay
 from processors.topology.effects import Count, FactsRecord
@@ -50,8 +50,9 @@ class Verdict:
         """Every promise that was not kept."""
         yield from self._ingested()
         yield from self._restored()
-        yield from self._in_order()
         expected = Expected(self._program, self.facts, self._case.as_of)
+        yield from (Broken("ids", f"one id for two publications: {sentence}") for sentence in expected.doubled)
+        yield from self._in_order()
         yield from self._net(expected)
         yield from self._snapshots(expected)
         yield from self._conflicts(expected)
@@ -72,7 +73,7 @@ class Verdict:
         wanted: dict[str, Counter[Any]] = defaultdict(Counter)
         for lane in self._case.source_lanes():
             for record in self._worker.partitions.read(lane, 0):
-                effects = ingested(topology, lane, record)
+                effects = topology.ingest(source_record(lane, record))
                 ends = [count for count in effects.counts if count[0] in ("facts", "dropped", "dead_letters")]
                 if not ends:
                     yield Broken("nothing disappears", f"{lane} offset {record.offset} ends as nothing: {record.value!r}")
@@ -82,12 +83,11 @@ class Verdict:
                 made = Counter[str](publish.topic for publish in effects.published)
                 if (counted["facts"], counted["dead_letters"]) != (made[FACTS], made["dead_letters"]):
                     yield Broken("nothing disappears", f"{lane} offset {record.offset} counts {counted} and makes {made}")
-        found = {
-            FACTS: Counter((record.key, record.value) for record in self._facts_records() if record.origin.topic != FACTS),
+        from_sources = [record for record in self._facts_records() if record.origin.topic != FACTS]
+        found: dict[str, Counter[Any]] = {
+            FACTS: Counter((record.key, record.value) for record in from_sources if record.key is not None),  # no watermarks
             "dead_letters": Counter((record.key, record.value) for record in self._letters(of_facts=False)),
         }
-        watermarks = [record for record in self._facts_records() if record.key is None]
-        found[FACTS].subtract((record.key, record.value) for record in watermarks)
         for topic, records in found.items():
             for one in wanted[topic].keys() | records.keys():
                 if wanted[topic][one] != records[one]:
@@ -123,9 +123,13 @@ class Verdict:
                 yield Broken("sequence", f"{entity} has sequence {body['sequence']} where {sequences[entity]} is next")
         for topic, identity in _IDENTITIES.items():
             standing: dict[tuple[str, str], tuple[int, bool]] = {}
+            content: dict[tuple[str, str], Body] = {}
             for body in self.bodies[topic]:
                 key = (body[identity], body["subject"]["id"])
                 revision, stood = standing.get(key, (0, False))
+                if body["op"] == "amend" and content.get(key) == lasting(body):
+                    yield Broken("amendments", f"{topic} {key} is amended and says what it said before: {body}")
+                content[key] = lasting(body)
                 if body["revision"] != revision + 1:
                     yield Broken("revisions", f"{topic} {key} has revision {body['revision']} after {revision}")
                 if stood is (body["op"] == "announce"):
@@ -148,13 +152,13 @@ class Verdict:
     def _snapshots(self, expected: Expected) -> Iterator[Broken]:
         """The last snapshot of a lead is where the fold ends, and names a sequence that includes its last transition."""
         last = {(record.key or b"").decode(): record.value for record in self.logs["leads"]}
-        found = {key: snapshot(value) for key, value in last.items()}
+        found = {key: snapshot(value) for key, value in last.items() if value is not None or key in expected.snapshots}
         wanted = {key: body for key, body in expected.snapshots.items() if body is not None or key in found}
         yield from (Broken("snapshots", sentence) for sentence in differences(wanted, found))
         newest: dict[str, int] = {}
         of_subject: Counter[str] = Counter()
         for body in self.bodies["transitions"]:
-            newest[f"{body['subject']['kind']}/{body['subject']['id']}/{body['funnel']}"] = body["sequence"]
+            newest[f"{body['subject']['kind']}/{body['deal'] or body['subject']['id']}/{body['funnel']}"] = body["sequence"]
             of_subject[body["subject"]["id"]] += 1
         for key, value in last.items():
             if value is not None:
@@ -183,13 +187,16 @@ class Verdict:
         wanted: Counter[Count] = Counter()
         for body in self.bodies["transitions"]:
             wanted["transitions", body["funnel"], body["op"], body["kind"]] += 1
+            if body["op"] == "announce" and body["to"] is not None and body["kind"] not in ("notice", "return"):
+                place = next(name for kind, name in body["to"].items() if kind in ("stage", "outcome", "detour"))
+                wanted["entries", body["funnel"], place] += 1
         for body in self.bodies["conversions"]:
             wanted["conversions", body["funnel"], body["name"], body["count"], body["op"]] += 1
         for record in self.logs["dead_letters"]:
             headers = dict(record.headers)
             source, reason = headers["dead-letter-source"] or b"", headers["dead-letter-reason"] or b""
             wanted["dead_letters", source.decode(), reason.decode()] += 1
-        metrics = {"transitions", "conversions", "dead_letters"}
+        metrics = {"transitions", "entries", "conversions", "dead_letters"}
         found = Counter({count: times for count, times in self._worker.counts.items() if count[0] in metrics})
         if wanted != found:
             yield Broken("counts", f"counted {dict(found - wanted)} too often, {dict(wanted - found)} too seldom")

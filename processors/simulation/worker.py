@@ -11,22 +11,21 @@ from zlib import crc32
 import msgspec
 
 from processors.simulation.partitions import Logged, Partitions, Produced
-from processors.simulation.schedule import DIRECT, FACTS, Arrive, Case, Clock, Commit, Crash, Lane, Step, Take, Watermark
+from processors.simulation.schedule import FACTS, Arrive, Case, Clock, Commit, Crash, Lane, Step, Take, Watermark
 from processors.sources.statement import SourceRecord
 from processors.state.memory import MemoryStore
 from processors.state.overlay import Overlay
 from processors.state.rows import RESERVED, Position
-from processors.topology.effects import Count, Effects, FactsRecord, Publish
+from processors.topology.effects import Count, FactsRecord, Publish
 from processors.topology.program import Program
 from processors.topology.topology import Topology
-from schemas import facts
+from schemas.facts import Watermark as WatermarkMessage
 
 CHANGELOG = "changelog"
 MARK = RESERVED + b"mark"
 """The worker's own row behind each facts partition: up to which fact the rows reach (ER-25)."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_fact = msgspec.msgpack.Decoder(facts.Fact).decode
 
 
 class Torn(Exception):
@@ -161,7 +160,7 @@ class Worker:
             self._next[lane] = record.offset + 1
 
     def _ingest(self, lane: Lane, record: Logged) -> None:
-        effects = ingested(self._topology, lane, record)
+        effects = self._topology.ingest(source_record(lane, record))
         assert not effects.rows, "ingest has no state"
         for publish in effects.published:
             if publish.event_time is None:
@@ -180,7 +179,7 @@ class Worker:
         self._counted.update(effects.counts)
 
     def _watermark(self, lane: Lane, at: int) -> None:
-        message = facts.Watermark(source=lane, at=at, sources=self._case.source_lanes())
+        message = WatermarkMessage(source=lane, at=at, sources=self._case.source_lanes())
         for partition in range(self._case.partitions):
             self._watermarks.append((Publish("facts", None, _encode(message), [], partition=partition), lane))
 
@@ -227,17 +226,9 @@ class Worker:
         return changed
 
 
-def ingested(topology: Topology, lane: Lane, record: Logged) -> Effects:
-    """The effects of a source record; a direct one is a fact already."""
-    if lane.topic == DIRECT:
-        effects = Effects()
-        fact = _decode_fact(record.value or b"")
-        effects.published.append(Publish("facts", fact.entity.encode(), record.value, [], fact.occurred_at))
-        effects.count("facts", DIRECT, fact.kind)
-        return effects
-    topic = f"{lane.topic}.records"
-    value = SourceRecord(lane.topic, topic, lane.partition, record.offset, record.at, None, record.value)
-    return topology.ingest(value)
+def source_record(lane: Lane, record: Logged) -> SourceRecord:
+    """A record of a source partition, as `ingest` takes it."""
+    return SourceRecord(lane.topic, f"{lane.topic}.records", lane.partition, record.offset, record.at, None, record.value)
 
 
 def _event_time(fact: tuple[Publish, Lane]) -> int:

@@ -15,11 +15,13 @@ from processors.simulation.arrivals import case_of
 from processors.simulation.partitions import Partitions
 from processors.simulation.trial import attempt
 from processors.stages import diff
+from processors.stages.diff import publication_id
 from processors.state.overlay import Overlay
-from processors.topology import advance, history, publishing
+from processors.topology import advance, history, publishing, subject, watermarks
 from processors.topology.effects import Effects
 from processors.topology.ingest import Ingest
 from processors.topology.publishing import Publisher
+from processors.topology.subject import Subject
 from schemas.instants import format_instant
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -59,8 +61,8 @@ def revisions_start_over(patch: pytest.MonkeyPatch) -> None:
     """A publication that was retracted comes back as the first of its kind."""
     announce = diff.announce
 
-    def forgetful(content: Any, funnel: str, version: int, known: Any = None) -> Any:
-        return announce(content, funnel, version, known if known is not None and known.live else None)
+    def forgetful(content: Any, funnel: str, known: Any = None) -> Any:
+        return announce(content, funnel, known if known is not None and known.live else None)
 
     patch.setattr(diff, "announce", forgetful)
 
@@ -69,23 +71,23 @@ def sequence_outlives_an_abort(patch: pytest.MonkeyPatch) -> None:
     """The sequence counts in memory, and an abort does not take it back."""
     counted: Counter[str] = Counter()
 
-    def following(step: Any) -> int:
-        entity = step._entity()
+    def following(subject: Any) -> int:
+        entity = subject._entity_row()
         counted[entity.id] = max(counted[entity.id], entity.sequence) + 1
         entity.sequence = counted[entity.id]
         return counted[entity.id]
 
-    patch.setattr(advance._Step, "_next_sequence", following)
+    patch.setattr(Subject, "_next_sequence", following)
 
 
 def ids_depend_on_arrival(patch: pytest.MonkeyPatch) -> None:
     """The id of a conversion is made anew with every revision."""
-    conversion, publication_id = Publisher.conversion, publishing.publication_id
+    conversion = Publisher.conversion
 
     def unstable(publisher: Publisher, change: Any, *given: Any) -> Any:
+        revision = str(change.publication.revision)
         with pytest.MonkeyPatch.context() as inner:
-            deal = f"{change.publication.revision}"
-            inner.setattr(publishing, "publication_id", lambda identity, grain: publication_id(identity, grain, deal))
+            inner.setattr(publishing, "publication_id", lambda identity, grain: publication_id(identity, grain + revision))
             return conversion(publisher, change, *given)
 
     patch.setattr(Publisher, "conversion", unstable)
@@ -93,7 +95,7 @@ def ids_depend_on_arrival(patch: pytest.MonkeyPatch) -> None:
 
 def a_clock_in_the_core(patch: pytest.MonkeyPatch) -> None:
     """What is recorded is the time of this machine."""
-    patch.setattr(advance, "format_instant", lambda _: format_instant(time.time_ns() // 1000))
+    patch.setattr(subject, "format_instant", lambda _: format_instant(time.time_ns() // 1000))
 
 
 def aborted_rows_survive(patch: pytest.MonkeyPatch) -> None:
@@ -128,25 +130,49 @@ def bad_records_vanish(patch: pytest.MonkeyPatch) -> None:
 
 
 def corrections_without_a_snapshot(patch: pytest.MonkeyPatch) -> None:
-    """The snapshot of a lead is written only when a transition is announced, never when one is corrected."""
-    publish = advance._Step._snapshot
+    """The snapshot of a lead is written when a transition is announced, and not when one is corrected."""
+    publish = Subject._snapshot
 
-    def seldom(step: Any, version: Any, state: Any, moment: Any) -> None:
+    def seldom(self: Subject, lineage: Any, state: Any, deal: str, moment: Any) -> None:
         if not moment.late:
-            publish(step, version, state, moment)
+            publish(self, lineage, state, deal, moment)
 
-    patch.setattr(advance._Step, "_snapshot", seldom)
+    patch.setattr(Subject, "_snapshot", seldom)
+
+
+def a_late_mention_renews_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A timer that has fired stays fired, although a fact comes that is older than it."""
+    patch.setattr(advance._Step, "_fired_since", lambda step, lineage, head, state: False)
+
+
+def the_rest_of_the_timers_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Where more timers are due than one record fires, nobody goes on with them."""
+    fire = watermarks.Time._fire
+
+    def lazy(self: Any, time: Any, record: Any, rows: Any, effects: Effects) -> None:
+        fire(self, time, record, rows, effects)
+        effects.published = [publish for publish in effects.published if publish.topic != "facts"]
+
+    patch.setattr(watermarks.Time, "_fire", lazy)
+
+
+def watermarks_fire_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Timers fire where a later fact comes, and only there."""
+    patch.setattr(watermarks.Time, "_fire", lambda self, time, record, rows, effects: None)
 
 
 NET = {"net transitions", "net conversions", "snapshots", "conflicts", "the same bytes"}
-STREAMS = {"sequence", "revisions", "operations", "ce_id"}
+STREAMS = {"sequence", "revisions", "operations", "amendments", "ce_id"}
 ROWS = {"the store is its changelog", "raised AssertionError", "raised Torn"}
 BUGS = [
     Bug(1, first_come_first_served, NET, 100),
     Bug(1, arrival_order_within_an_instant, NET, 100),
-    Bug(2, refold_ends_too_early, NET, 300),
-    Bug(2, late_facts_are_appended, NET, 50),
-    Bug(3, revisions_start_over, STREAMS, 200),
+    Bug(2, refold_ends_too_early, NET, 100),
+    Bug(2, late_facts_are_appended, {*NET, *STREAMS}, 50),
+    Bug(2, a_late_mention_renews_nothing, {*NET, *STREAMS}, 100),
+    Bug(2, the_rest_of_the_timers_is_forgotten, NET, 200),
+    Bug(2, watermarks_fire_nothing, NET, 50),
+    Bug(3, revisions_start_over, STREAMS, 300),
     Bug(3, sequence_outlives_an_abort, {*STREAMS, "the same bytes"}, 20),
     Bug(3, ids_depend_on_arrival, {*STREAMS, "net conversions"}, 50),
     Bug(3, corrections_without_a_snapshot, {"snapshots"}, 100),
