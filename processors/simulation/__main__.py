@@ -15,7 +15,7 @@ from processors.simulation.shrinking import shortest
 from processors.simulation.trial import attempt
 
 OK, BUG = 0, 4
-_CHUNK = 100
+_CHUNK = 50
 """Seeds that a process tries before it reports."""
 _REPORT_EVERY = 10.0
 """Seconds between lines of progress."""
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     figures = Figures(0, Counter(), {})
     reported = started
     for done in _tried(told.first_seed, told.seeds, told.jobs):
+        for promise in sorted(done.broken.keys() - figures.broken.keys()):
+            print(f"BROKEN: {promise}, first by seed {done.broken[promise][0]}; going on", file=sys.stderr, flush=True)
         figures = _together(figures, done)
         if time.monotonic() - reported > _REPORT_EVERY:
             reported = time.monotonic()

@@ -47,12 +47,12 @@ class Expected:
         of_entity: defaultdict[str, list[Fact]] = defaultdict(list)
         for fact in facts:
             of_entity[fact.entity].append(fact)
-        for entity, said in of_entity.items():
-            self._losers(entity, said)
+        for entity, told in of_entity.items():
+            self._losers(entity, told)
             for each in program.funnels:
                 lineage = program.funnel_of(entity, each.key)
                 if lineage is not None:
-                    self._timeline(entity, lineage, program.timeline(each, said, as_of), accept(said))
+                    self._timeline(entity, lineage, program.timeline(each, told, as_of), accept(told))
 
     def _losers(self, entity: str, facts: list[Fact]) -> None:
         accepted = accept(facts)
@@ -130,9 +130,14 @@ def _cause(kind: str, rule: str, read: dict[str, Any], fact: Fact) -> Body:
     return {"kind": kind, "rule": rule, "read": read, "facts": [{"source": fact.source, "id": fact.id}]}
 
 
+def said(body: Body) -> Body:
+    """What a published body says, without what every operation on its id changes."""
+    return {key: value for key, value in body.items() if key not in _ARRIVAL}
+
+
 def lasting(body: Body) -> Body:
     """A published body without what depends on arrival."""
-    kept = {key: value for key, value in body.items() if key not in _ARRIVAL}
+    kept = said(body)
     read = [{key: fact[key] for key in ("source", "id")} for fact in body["cause"]["facts"]]
     return {**kept, "cause": {**body["cause"], "facts": read}}
 

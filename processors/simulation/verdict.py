@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from processors.simulation.oracle import Body, Expected, differences, lasting, snapshot
+from processors.simulation.oracle import Body, Expected, differences, lasting, said, snapshot
 from processors.simulation.partitions import Logged
 from processors.simulation.schedule import FACTS, Case, Lane
 from processors.simulation.worker import CHANGELOG, MARK, Worker, source_record
@@ -127,9 +127,9 @@ class Verdict:
             for body in self.bodies[topic]:
                 key = (body[identity], body["subject"]["id"])
                 revision, stood = standing.get(key, (0, False))
-                if body["op"] == "amend" and content.get(key) == lasting(body):
+                if body["op"] == "amend" and content.get(key) == said(body):
                     yield Broken("amendments", f"{topic} {key} is amended and says what it said before: {body}")
-                content[key] = lasting(body)
+                content[key] = said(body)
                 if body["revision"] != revision + 1:
                     yield Broken("revisions", f"{topic} {key} has revision {body['revision']} after {revision}")
                 if stood is (body["op"] == "announce"):
@@ -174,9 +174,9 @@ class Verdict:
         found = Counter((letter["entity"], letter["source"], letter["id"], letter["fingerprint"]) for letter in letters)
         if found != Counter(dict.fromkeys(expected.letters, 1)):
             yield Broken("conflicts", f"set aside: {dict(found)}, must be once each: {expected.letters}")
-        said = Counter((fact.entity, fact.source, fact.id, fact.fingerprint) for fact in self.facts)
+        copies = Counter((fact.entity, fact.source, fact.id, fact.fingerprint) for fact in self.facts)
         again = Counter[str]()
-        for (_, source, _, _), times in said.items():
+        for (_, source, _, _), times in copies.items():
             again[source] += times - 1
         counted = Counter({count[1]: times for count, times in self._worker.counts.items() if count[0] == "duplicates"})
         if +again != +counted:
