@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool, StrictInt, StrictStr, WithJsonSchema
 
 from schemas.definitions import Texts
-from schemas.fields import FieldSource, field_type
+from schemas.fields import FieldSource, FieldType, field_type, fields_of
 from schemas.instants import DAY, MILLISECOND, parse_instant
 from schemas.kafka_settings import is_secret
 from schemas.mapping import RecordMapping
@@ -262,6 +262,11 @@ class Application(Shape):
     def own_topics(self) -> OwnTopics:
         """The resolved names of our own topics."""
         return self.topics.resolved(self.application)
+
+    @property
+    def field_types(self) -> dict[str, FieldType]:
+        """The type of every canonical field that some source gives; all that give one agree on it."""
+        return {field: given.type for source in self.sources.values() for field, given in fields_of(source).items()}
 
     def masked(self) -> dict[str, Any]:
         """The whole configuration as plain values, every secret replaced by `***` (ER-32)."""

@@ -240,9 +240,12 @@ class Funnel(Shape):
         """
         own = {conversion.name for conversion in self.conversions}
         lent = {each.name: (library, each) for library in self._libraries for each in library.conversions if each.name not in own}
+        groups: dict[tuple[str, str | None], list[str]] = {}
+        for library, each in lent.values():
+            groups.setdefault((library.name, each.exclusive), []).append(each.name)
         used: set[str] = set()
         wanted = [name for signal in self._signals() for name in signal.asks_for]
-        wanted += [name for place in self._places() for state in place.while_ for name in state.asks_for]
+        wanted += [name for place in self.places for state in place.while_ for name in state.asks_for]
         while wanted:
             name = wanted.pop()
             if name in used or name not in lent:
@@ -250,18 +253,20 @@ class Funnel(Shape):
             used.add(name)
             library, conversion = lent[name]
             wanted += [asked for signal in conversion.when for asked in signal.asks_for]
-            group = conversion.exclusive
-            wanted += [each.name for each in library.conversions if group is not None and each.exclusive == group]
+            if conversion.exclusive is not None:
+                wanted += groups.pop((library.name, conversion.exclusive), [])
         shared = [(library, each) for name, (library, each) in lent.items() if name in used]
         return self.conversions + tuple(
             each if each.owner is not None else each.model_copy(update={"owner": library.owner}) for library, each in shared
         )
 
-    def _places(self) -> tuple[Stage | Detour | Outcome, ...]:
+    @property
+    def places(self) -> tuple[Stage | Detour | Outcome, ...]:
+        """Stages, detours and outcomes, in this order."""
         return (*self.stages, *self.detours, *self.outcomes)
 
     def _signals(self) -> Iterator[Signal]:
-        for place in self._places():
+        for place in self.places:
             yield from place.when
         for conversion in self.conversions:
             yield from conversion.when

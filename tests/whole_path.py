@@ -1,4 +1,5 @@
-"""The whole path of a record, held against what is promised of any record: `ingest`, then `advance` of every fact it made.
+"""The whole path of a record, held against what is promised of any record: `ingest`, `advance` of every fact it made, and the
+timers that follow.
 
 It guards that no bytes raise; that every record ends as facts, as a counted drop or as a dead letter that keeps it; that what
 is published is what the published models say; that what goes out is bounded by what came in; and that all of it is
@@ -21,8 +22,8 @@ from processors.state.overlay import Overlay
 from processors.topology.deadletters import KEPT_OF_OVERSIZED, REASONS
 from processors.topology.effects import Effects, FactsRecord, Publish
 from processors.topology.topology import Topology
-from schemas.facts import Fact
-from schemas.instants import FIRST, LAST, format_instant
+from schemas.facts import Fact, Watermark
+from schemas.instants import FIRST, HOUR, LAST, format_instant
 from schemas.records import published_models
 from tests.shared_material import ROOT
 from tests.worlds import START
@@ -47,8 +48,11 @@ def drive(records: Iterable[SourceRecord], world: Loaded = WORLD) -> list[Publis
     given = list(records)
     first, second = _Run(world), _Run(world)
     for record in given:
-        first.take(record)
-        second.take(record)
+        for run in (first, second):
+            run.take(record)
+            run.pass_time(START + HOUR)
+    for run in (first, second):
+        run.pass_time(LAST)
     assert first.published == second.published
     return first.published
 
@@ -74,6 +78,11 @@ class _Run:
             if publish.topic == "facts":
                 self._advance(_checked_fact(publish))
         self.published += effects.published
+
+    def pass_time(self, as_of: int) -> None:
+        """Fire the timers that are due by then, in microseconds."""
+        partition = ("topic", 0)
+        self._advance(msgspec.msgpack.encode(Watermark(source=partition, at=as_of, sources=(partition,))))
 
     def _advance(self, value: bytes) -> None:
         rows = Overlay(self._store, 0)

@@ -50,7 +50,7 @@ APPLICATION = {
             "topics": ["crm.changes"],
             "format": "hubspot",
             "identifiers": {"contact.objectId": "contact"},
-            "fields": {"lead.need": {"from": "need", "type": "bool"}},
+            "fields": {"lead.need": {"from": "need", "type": "bool"}, "deal.stage": {"from": "dealstage"}},
         },
     },
 }
@@ -66,7 +66,7 @@ def program(*funnels: dict[str, Any], **changes: Any) -> Program:
     return Program([Funnel.model_validate(funnel) for funnel in funnels], application(**changes))
 
 
-def fact(
+def fact(  # noqa: PLR0913 - what a test says of a fact, by name
     at: float,
     what: str = "",
     *,
@@ -75,9 +75,10 @@ def fact(
     content: str = "",
     source: str = "web",
     late_by: float = 0,
+    deal: str = "",
     **values: Value,
 ) -> Fact:
-    """A fact about `user:1`: an event of this name, a record (delete, restore), or a change of `lead.*` values without a name.
+    """A fact about `user:1`: an event of this name, a record (delete, restore, gap), or a change of values without a name.
 
     Args:
         at: Hours after START; `late_by` hours more is the broker's time.
@@ -87,12 +88,13 @@ def fact(
         content: Makes another fingerprint for the same id.
         source: Name of the source.
         late_by: Hours after `at` at which the record reached the broker.
+        deal: The deal that it is about; a change then sets `deal.*` values.
         values: `plan="pro"` is `lead.plan` in a change and `event.properties.plan` in an event.
     """
-    kind = what if what in ("delete", "restore") else "event" if what else "change"
-    prefix = "event.properties." if kind == "event" else "lead."
+    kind = what if what in ("delete", "restore", "gap") else "event" if what else "change"
+    prefix = "event.properties." if kind == "event" else "deal." if deal else "lead."
     named = {prefix + name: value for name, value in values.items()}
-    said = id or json.dumps([at, what, order, named])
+    said = id or json.dumps([at, what, order, named, *([deal] if deal else [])])
     return Fact(
         kind=kind,  # type: ignore[arg-type]  # decided above
         entity="user:1",
@@ -100,11 +102,12 @@ def fact(
         source_order=order,
         source=source,
         id=said,
-        fingerprint=json.dumps([said, at, what, named, content]).encode(),
+        fingerprint=json.dumps([said, at, what, named, content, deal]).encode(),
         name=what if kind == "event" else "",
         values=named,
         broker_time=START + round((at + late_by) * HOUR),
         coordinates=Coordinates("web.events", 0, crc32(f"{said}{content}{late_by}".encode()) % 1000),
+        deal=f"deal:{deal}" if deal else "",
     )
 
 

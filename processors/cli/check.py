@@ -23,7 +23,7 @@ def check(
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = "table",
 ) -> None:
-    """Look at brokers, certificates, credentials, topics and permissions; exit code 3 when something is missing."""
+    """Look at brokers, certificates, credentials, topics, permissions and definitions; exit code 3 when something is missing."""
     from processors.cli.run import engine_settings, log_to_stderr
     from processors.engine.inspection import Inspection
 
@@ -33,7 +33,7 @@ def check(
     topics = loaded.application.topics
     settings = engine_settings(loaded, instance or socket.gethostname())
     findings = []
-    for finding in Inspection(settings, topics.partitions, topics.replication).findings():
+    for finding in Inspection(settings, topics.partitions, topics.replication, loaded.program.definitions).findings():
         findings.append(finding)
         if format == "table":
             _print(finding)

@@ -43,7 +43,7 @@ def _told(loaded: Loaded, instance: str) -> dict[str, Any]:
     configuration = shown(loaded.application)
     clients = Clients(engine_settings(loaded, instance))
     kinds = {
-        "consumer": clients.consumer(),
+        "consumer": clients.consumer(loaded.program.definitions.digest),
         "producer": clients.producer(),
         "restoring reader": clients.reader(),
         "admin": clients.admin(),
@@ -53,7 +53,7 @@ def _told(loaded: Loaded, instance: str) -> dict[str, Any]:
         "topics": loaded.application.own_topics._asdict(),
         "clients": {kind: shown_settings(settings, configuration["kafka"]) for kind, settings in kinds.items()},
         "definitions": {
-            "digest": loaded.program.definitions_digest,
+            "digest": loaded.program.definitions.digest,
             "funnels": [
                 {
                     "funnel": funnel.funnel,
@@ -62,6 +62,7 @@ def _told(loaded: Loaded, instance: str) -> dict[str, Any]:
                     "stages": [stage.name for stage in funnel.stages],
                     "conversions": [conversion.name for conversion in funnel.all_conversions],
                     "digest": funnel.digest,
+                    "state": loaded.program.definitions.versions[f"{funnel.funnel}/{funnel.version}"],
                 }
                 for funnel in loaded.funnels
             ],

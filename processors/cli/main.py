@@ -11,10 +11,14 @@ from typing import Annotated
 
 import typer
 
+from processors.cli.cases import cases
 from processors.cli.check import check
 from processors.cli.config import config
 from processors.cli.demo import demo
 from processors.cli.dlq import dlq
+from processors.cli.docs import docs
+from processors.cli.explain import explain
+from processors.cli.graph import graph
 from processors.cli.lint import lint
 from processors.cli.replay import replay
 from processors.cli.report import report
@@ -58,6 +62,10 @@ app.command()(report)
 app.command()(check)
 app.command()(demo)
 app.command()(lint)
+app.command("test")(cases)
+app.command()(docs)
+app.command()(explain)
+app.command()(graph)
 app.command()(schema)
 app.command()(tap)
 app.add_typer(dlq, name="dlq")

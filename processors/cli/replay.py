@@ -33,7 +33,8 @@ from schemas.instants import parse_instant
 
 OUTLINES = "funnels.json"
 """What `report` needs to know of the definitions that a replay ran with."""
-
+APPLICATION, DEFINITIONS = "application.json", "definitions"
+"""The configuration, without what is secret, and the definitions that a replay ran with: `explain` judges by them."""
 
 UNUSED = {
     "dropped": "statements dropped",
@@ -81,6 +82,7 @@ def _write(files: ExitStack, loaded: Loaded, inputs: list[Input], until: int | N
     (folder / OUTLINES).write_bytes(msgspec.json.encode(outlines(loaded.funnels)))
     store = DiskStore(folder / "state", Label(loaded.application.application, 1))
     files.callback(store.close)
+    _keep(loaded, folder)
     return _run(Replay(loaded.program, store), inputs, until, outputs)
 
 
@@ -101,7 +103,10 @@ def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[T
 
 
 def outlines(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
-    """What a report needs of the definitions: of each funnel its newest version, then what only earlier ones had."""
+    """What a report needs of the definitions: of each funnel its newest version, then what only earlier ones had.
+
+    Deals that are published beside their leads have an outline of their own; conversions are the leads'.
+    """
     versions: dict[str, list[Funnel]] = {}
     for funnel in sorted(funnels, key=lambda funnel: funnel.version, reverse=True):
         versions.setdefault(funnel.funnel, []).append(funnel)
@@ -109,12 +114,15 @@ def outlines(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
         FunnelOutline(
             name,
             found[0].version,
-            found[0].subject,
+            grain,
             [*dict.fromkeys(stage.name for funnel in found for stage in funnel.stages)],
             [*dict.fromkeys(outcome.name for funnel in found for outcome in funnel.outcomes)],
-            [*dict.fromkeys(conversion.name for funnel in found for conversion in funnel.all_conversions)],
+            [*dict.fromkeys(conversion.name for funnel in found for conversion in funnel.all_conversions)]
+            if grain == found[0].subject
+            else [],
         )
         for name, found in sorted(versions.items())
+        for grain in dict.fromkeys((found[0].subject, *found[0].also))
     ]
 
 
@@ -145,7 +153,8 @@ def _folder(out: Path, overwrite: bool) -> Path:
     if out.exists() and not out.is_dir():
         raise Stop(INPUT, f"{out} is a file: name a folder to write to with --out.")
     if (out / OUTLINES).exists() and overwrite:
-        shutil.rmtree(out / "state", ignore_errors=True)
+        for kept in ("state", DEFINITIONS):
+            shutil.rmtree(out / kept, ignore_errors=True)
     elif out.exists() and any(out.iterdir()):
         raise Stop(INPUT, f"{out} is not empty: name another --out, or add --overwrite if it is an earlier replay's.")
     try:
@@ -153,3 +162,18 @@ def _folder(out: Path, overwrite: bool) -> Path:
     except OSError as error:
         raise Stop(ENVIRONMENT, f"{out} cannot be made: {error.strerror}") from error
     return out
+
+
+def _keep(loaded: Loaded, folder: Path) -> None:
+    """Keep what the replay ran with beside what it wrote: no secret, so addresses go by their hashes there."""
+    definitions = folder / DEFINITIONS
+    definitions.mkdir(exist_ok=True)
+    for file in loaded.files:
+        shutil.copyfile(file, definitions / file.name)
+    kept = {"application", "identity", "sources", "authority", "limits"}
+    written = loaded.application.model_dump(mode="json", by_alias=True, include=kept, exclude_unset=True)
+    written["identity"].pop("hash_key", None)
+    for namespace in written["identity"]["namespaces"]:
+        namespace.pop("normalise", None)
+    written["definitions"] = DEFINITIONS
+    (folder / APPLICATION).write_bytes(msgspec.json.encode(written))

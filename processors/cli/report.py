@@ -23,6 +23,7 @@ class _Place(TypedDict, total=False):
 
 
 class _Subject(TypedDict):
+    kind: str
     id: str
 
 
@@ -33,6 +34,7 @@ class _Transition(TypedDict):
     op: str
     kind: str
     subject: _Subject
+    deal: str | None
     to: _Place | None
     skipped: list[str]
 
@@ -42,6 +44,7 @@ class _Conversion(TypedDict):
     conversion_id: str
     revision: int
     op: str
+    subject: _Subject
     name: str
     count: str
     advanced: bool

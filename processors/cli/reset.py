@@ -38,7 +38,7 @@ def to_changelog(config: Config, dry_run: DryRun = False, yes: Yes = False, form
     _check_answer(dry_run=dry_run, yes=yes)
     loaded = load(config)
     doing = _connected(loaded)
-    _carry_out(doing, doing.to_changelog(loaded.program.definitions_digest), format, dry_run=dry_run, yes=yes)
+    _carry_out(doing, doing.to_changelog(loaded.program.definitions.digest), format, dry_run=dry_run, yes=yes)
 
 
 @reset.command()

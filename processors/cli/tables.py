@@ -27,6 +27,7 @@ class Row(NamedTuple):
     """One line of a report. `of_previous` is the share of those who reached the step before that also reached this one."""
 
     funnel: str
+    grain: str
     kind: str
     name: str
     reached: int | None
@@ -57,7 +58,12 @@ def print_rows(format: Format, columns: Sequence[str], rows: Sequence[Sequence[A
             table.add_column(column.replace("_", " "), justify="right" if right else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(harmless(str(value))) for value in row))
-        Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+        console().print(table)
+
+
+def console() -> Console:
+    """What a table is printed on: as wide as the terminal, or where there is none wide enough to break no line."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def harmless(text: str) -> str:
@@ -68,29 +74,18 @@ def harmless(text: str) -> str:
 def rows_of(census: Census) -> list[Row]:
     """The lines of one funnel."""
     rows: list[Row] = []
+    funnel, grain = census.outline.funnel, census.outline.subject
     before: int | None = None
     for stage in census.stages():
         share = stage.reached / before if before else None
-        rows.append(Row(census.outline.funnel, "stage", stage.name, stage.reached, stage.touched, stage.now, share, None, None))
+        rows.append(Row(funnel, grain, "stage", stage.name, stage.reached, stage.touched, stage.now, share, None, None))
         before = stage.reached
     for outcome in census.outcomes():
-        rows.append(
-            Row(census.outline.funnel, "outcome", outcome.name, outcome.reached, outcome.touched, outcome.now, None, None, None)
-        )
+        counts = outcome.reached, outcome.touched, outcome.now
+        rows.append(Row(funnel, grain, "outcome", outcome.name, *counts, None, None, None))
     for conversion in census.conversions():
-        rows.append(
-            Row(
-                census.outline.funnel,
-                "conversion",
-                conversion.name,
-                None,
-                None,
-                None,
-                None,
-                conversion.counted,
-                conversion.repeats,
-            )
-        )
+        counted = conversion.counted, conversion.repeats
+        rows.append(Row(funnel, grain, "conversion", conversion.name, None, None, None, None, *counted))
     return rows
 
 

@@ -73,7 +73,8 @@ def _flat(condition: AllOf) -> Iterator[Condition]:
 
 
 def _clash(parts: Sequence[Condition], orderings: Mapping[str, Sequence[str]]) -> str | None:
-    denied = next((part.part for part in parts if isinstance(part, Not) and part.part in parts), None)
+    wanted = {*parts}
+    denied = next((part.part for part in parts if isinstance(part, Not) and part.part in wanted), None)
     if denied is not None:
         what = denied.field if isinstance(denied, FieldTest) else "a condition"
         return f"the same test of {what} would have to be true and false at once; leave one of the two out"

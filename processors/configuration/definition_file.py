@@ -33,6 +33,17 @@ class DefinitionFile:
                 Mistake((), "a definition is a mapping of keys to values: write funnel: NAME, version: 1 and so on")
             )
 
+    @property
+    def name(self) -> str:
+        """Of the funnel or the library; empty while there are mistakes of form."""
+        if self.model is None:
+            return ""
+        return self.model.funnel if isinstance(self.model, Funnel) else self.model.name
+
+    def is_at(self, path: File) -> bool:
+        """Whether it is the file of this path, however either was written."""
+        return File(self.document.file).absolute() == path.absolute()
+
     def _validate(self, data: dict[str, Any]) -> None:
         if not self.outline.is_library:
             self.model, self.mistakes = validated(Funnel, data)

@@ -100,8 +100,8 @@ def _grains(outline: Outline) -> Iterator[Mistake]:
 
 
 def _own_rules(outline: Outline) -> Iterator[Mistake]:
-    """A funnel of deals judges its rules once per deal, and a rule that reads nothing of a deal says nothing about any."""
-    for rule in outline.of(*POSITIONS):
+    """A funnel of deals judges its rules once per deal; what reads nothing of a deal says nothing about any, detours aside."""
+    for rule in outline.of("stages", "outcomes"):
         if (rule.signals or rule.conditions) and not rule.reads("deal"):
             sentence = (
                 f"no deal can ever enter {rule.word} {rule.name}: it reads nothing of a deal; test a field deal.* in it, or "

@@ -36,9 +36,10 @@ def _cycles(libraries: Sequence[DefinitionFile]) -> Iterator[Problem]:
         file: [(path, home[name], name) for path, name in file.outline.conversions_used() if home.get(name, file) is not file]
         for file in libraries
     }
+    reached = _reached({file: {other for _, other, _ in used} for file, used in uses.items()})
     for file, used in uses.items():
         for path, other, name in used:
-            if file in _reached(other, {each: [to for _, to, _ in edges] for each, edges in uses.items()}):
+            if file in reached[other]:
                 sentence = (
                     f"libraries {_stem(file)} and {_stem(other)} use each other: {name} is defined in {other.document.file}, and "
                     "that leads back to this file; move what both need into one of them, or into a third"
@@ -46,13 +47,15 @@ def _cycles(libraries: Sequence[DefinitionFile]) -> Iterator[Problem]:
                 yield file.document.problem(Mistake(path, sentence))
 
 
-def _reached(start: DefinitionFile, uses: dict[DefinitionFile, list[DefinitionFile]]) -> set[DefinitionFile]:
-    found, next_ = {start}, [start]
-    while next_:
-        new = {other for file in next_ for other in uses[file]} - found
-        found |= new
-        next_ = [*new]
-    return found
+def _reached(uses: dict[DefinitionFile, set[DefinitionFile]]) -> dict[DefinitionFile, set[DefinitionFile]]:
+    """What each library uses, itself or through others."""
+    reached = {}
+    for file, used in uses.items():
+        found, new = {*used}, used
+        while new := {further for other in new for further in uses[other]} - found:
+            found |= new
+        reached[file] = found
+    return reached
 
 
 def _stem(file: DefinitionFile) -> str:

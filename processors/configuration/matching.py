@@ -4,6 +4,7 @@ A conversion that asks for `happened` of another matches after it at the earlies
 those that wait for none; what is never found waits for itself, be it through a library.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from processors.configuration.contradictions import Known, signal_contradiction
@@ -20,10 +21,16 @@ def able_to_match(rules: Sequence[Rule], given: Collection[str], orderings: Mapp
         orderings: Of the file.
     """
     able = {*given, *(rule.name for rule in rules if not rule.signals)}  # what cannot be read is reported where it stands
-    waiting = [rule for rule in rules if rule.name not in able]
-    while found := [rule for rule in waiting if _fires(rule, Known(able, orderings))]:
-        able.update(rule.name for rule in found)
-        waiting = [rule for rule in waiting if rule not in found]
+    asking = defaultdict(list)
+    for rule in rules:
+        for name in rule.asks_for:
+            asking[name].append(rule)
+    looked_at = deque(rules)
+    while looked_at:
+        rule = looked_at.popleft()
+        if rule.name not in able and _fires(rule, Known(able, orderings)):
+            able.add(rule.name)
+            looked_at.extend(asking[rule.name])
     return able
 
 

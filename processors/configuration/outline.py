@@ -61,8 +61,9 @@ class Rule:
         return {name for _, name in (*self.read.conversions, *self.read.happened)}
 
     def reads(self, grain: str) -> bool:
-        """Whether its rules test a field of this grain."""
-        return any(field.startswith(f"{grain}.") for field in self.state_fields)
+        """Whether it tests a field of this grain, or takes its time of entry from one: by that it is judged per deal."""
+        at = self.keys.get("at")
+        return any(field.startswith(f"{grain}.") for field in (*self.state_fields, at if isinstance(at, str) else ""))
 
 
 class Outline:

@@ -99,6 +99,8 @@ class Assignment:
             wanted = [self._held[self._facts, partition] for partition in restored]
             for lane in wanted:
                 lane.overlay = Overlay(self._storehouse.store, lane.partition)
+                row = lane.overlay.get(mark.KEY)
+                lane.reached = 0 if row is None else mark.decode(row).reached
             self._flow(wanted)
             self._consumer.resume([TopicPartition(*lane.place) for lane in wanted])
             log.info("restored facts partitions %s", sorted(restored))
@@ -193,6 +195,7 @@ class Assignment:
             lane = self.lanes.pop(place, None)
             if lane is not None:
                 self._metrics.assigned.labels(lane.topic).dec()
+                self._metrics.forget_watermark(lane.topic, lane.partition)
             else:
                 lane = self._held.pop(place, None)
             if lane is not None and not lane.source:

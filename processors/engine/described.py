@@ -3,6 +3,7 @@
 Questions of an operator's command or of a worker's start: they may block, and repeat what a broker says only for a moment.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -17,6 +18,7 @@ _TIMEOUT = 10.0
 _REPEATED_FOR = 15.0
 _PAUSE = 0.2
 """Seconds."""
+_DIGEST = re.compile("[0-9a-f]{8}")
 _PASSING = (
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -62,11 +64,19 @@ class Topic(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A member of the group. `instance` is empty for a dynamic one."""
+    """A member of the group.
+
+    Attributes:
+        instance: Of a static member; empty for a dynamic one.
+        client: Its client id.
+        host: Where it connects from.
+        definitions: A digest of the definitions it runs, as its name carries it; empty for a member that is no worker.
+    """
 
     instance: str
     client: str
     host: str
+    definitions: str
 
     @property
     def words(self) -> str:
@@ -101,8 +111,16 @@ def describe_group(admin: AdminClient, name: str) -> Group:
     found = answered(
         lambda: admin.describe_consumer_groups([name], include_authorized_operations=True, request_timeout=_TIMEOUT)[name]
     )
-    members = [Member(member.group_instance_id or "", member.client_id, member.host) for member in found.members]
+    members = [_member(member.group_instance_id or "", member.client_id, member.host) for member in found.members]
     return Group(members, _names(found.authorized_operations))
+
+
+def _member(instance: str, client: str, host: str) -> Member:
+    """Static members carry the digest behind their instance, dynamic ones behind their client id (`membership.py`)."""
+    name, dot, definitions = (instance or client).rpartition(".")
+    if not dot or not _DIGEST.fullmatch(definitions):
+        return Member(instance, client, host, "")
+    return Member(name, client, host, definitions) if instance else Member("", name, host, definitions)
 
 
 def answered(ask: Callable[[], "Future[Any]"]) -> Any:

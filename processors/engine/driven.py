@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from processors.sources.statement import SourceRecord
+from processors.topology.definition_digests import Definitions
 from processors.topology.effects import Effects, FactsRecord, Rows
 
 
@@ -10,8 +11,13 @@ class Topology(Protocol):
     """Deterministic, without clocks or threads. An exception out of it is a bug and stops the worker."""
 
     @property
-    def definitions_digest(self) -> str:
-        """Digest of the definition set; state written under another one is refused."""
+    def definitions(self) -> Definitions:
+        """Digests of what the definitions do; by them it is decided whether state that others wrote may be continued."""
+        ...
+
+    @property
+    def timed(self) -> bool:
+        """Whether any definition arms a timer: only then are watermarks written."""
         ...
 
     def ingest(self, record: SourceRecord) -> Effects:

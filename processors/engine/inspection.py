@@ -1,4 +1,4 @@
-"""An installation looked at as a whole, for `check`: brokers, certificates, credentials, topics, replicas, permissions.
+"""An installation looked at as a whole, for `check`: brokers, certificates, topics, replicas, permissions, definitions.
 
 Everything is looked at even when something fails; what cannot be asked because of it is `unknown`. Nothing is changed, with one
 exception that is said: the permission on the transactional id shows only by taking it up, as a starting worker does. That would
@@ -6,16 +6,19 @@ end a running worker of the instance, so it is not done while the group has such
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from processors.engine.admin import AdminClient
 from processors.engine.broker_errors import BrokerErrors
 from processors.engine.certificates import certificate_findings
 from processors.engine.contact import first_contact
+from processors.engine.definition_change import change
 from processors.engine.described import Member, Topic, answered, describe_group, describe_topics
 from processors.engine.findings import Finding
+from processors.engine.last_marks import last_marks
+from processors.engine.membership import with_others
 from processors.engine.permissions import needed, principal
 from processors.engine.preflight import (
     equal_partitions,
@@ -30,6 +33,8 @@ from processors.engine.stop import Stop
 from processors.engine.tls import uses_tls
 from processors.engine.topics import WantedTopic, read_config, replicas_wanted, wanted_topics
 from processors.engine.triage import Verdict, error_of, triage
+from processors.topology.definition_digests import Definitions
+from schemas.instants import SECOND
 
 _REACHED_WITHIN = 5.0
 """Seconds for which brokers that do not answer are tried."""
@@ -42,18 +47,20 @@ _SHOWN = ("cleanup.policy", "message.timestamp.type", "min.insync.replicas")
 class Inspection:
     """One look at an installation; `findings` once."""
 
-    def __init__(self, settings: EngineSettings, partitions: int, replication: int | None) -> None:
+    def __init__(self, settings: EngineSettings, partitions: int, replication: int | None, definitions: Definitions) -> None:
         """Prepare; nothing is asked yet.
 
         Args:
             settings: Of the worker that is to run.
             partitions: Of our own topics, as configured.
             replication: Of our own topics, as configured; None: three, or as many as there are brokers.
+            definitions: Of the worker that is to run.
 
         Raises:
             Stop: The settings contradict each other.
         """
         self._settings = settings
+        self._definitions = definitions
         self._clients = Clients(settings)
         self._errors = BrokerErrors(settings.kafka, settings.application, self._clients.transactional_id)
         self._permissions = needed(settings, self._clients.transactional_id)
@@ -61,6 +68,7 @@ class Inspection:
         self._replication = replication
         self._brokers = 0
         self._described: dict[str, Topic] = {}
+        self._members: Sequence[Member] = ()
 
     def findings(self) -> Iterator[Finding]:
         """Look at everything, what others depend on first."""
@@ -73,13 +81,35 @@ class Inspection:
         except Stop as stop:
             mend = "start the brokers, or correct `kafka` in the configuration"
             yield Finding("brokers", str(settings.kafka.get("bootstrap.servers")), "missing", stop.sentence, mend)
-            for area in ("topic", "permission"):
+            for area in ("topic", "permission", "definitions"):
                 yield Finding(area, "all", "unknown", "cannot be asked for without brokers")
             return
         yield from _asked("brokers", self._cluster())
         yield from _asked("topic", self._all_topics())
         yield from _asked("permission", self._group())
         yield from topic_permissions(settings, self._permissions, self._described)
+        yield from _asked("definitions", self._state())
+
+    def _state(self) -> Iterator[Finding]:
+        """Whether the definitions may go on with the state that is there, and whether others are at work on it."""
+        names, area = self._settings.topics, "definitions"
+        changelog = self._described.get(names.changelog)
+        if changelog is None or changelog.error is not None:
+            yield Finding(area, "state", "unknown", f"cannot be looked at without {names.changelog}")
+            return
+        reader = make_client(Consumer, self._clients.reader() | self._errors.options())
+        try:
+            marks = last_marks(reader, names.changelog, len(changelog.partitions), _REACHED_WITHIN, lambda: None)
+        except Stop as stop:
+            yield Finding(area, "state", "unknown", f"cannot be looked at: {stop.sentence}")
+            return
+        places = {f"{names.facts} partition {number}": mark for number, mark in marks.items()}
+        found = change(places, self._definitions, round(time.time() * SECOND))
+        yield from found or [Finding(area, "state", "ok", "was written by these definitions" if marks else "is not there yet")]
+        if others := with_others(self._members, self._definitions.digest):
+            mend = "stop all workers before one is started with these files"
+            says = f"has members with other definitions: {', '.join(member.words for member in others)}"
+            yield Finding(area, f"group {self._settings.application}", "warning", says, mend)
 
     def _cluster(self) -> Iterator[Finding]:
         """The nodes, and whether the brokers ask for permissions at all."""
@@ -155,6 +185,7 @@ class Inspection:
             yield permission_finding(of_group, frozenset(), kafka)
             yield self._transactional_id(None)
             return
+        self._members = group.members
         yield permission_finding(of_group, group.allowed, kafka)
         yield self._transactional_id([member for member in group.members if self._is_this_instance(member)])
 

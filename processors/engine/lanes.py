@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import Message
 
+from processors.engine.frontier import Frontier
 from processors.engine.waiting import Waiting
 from processors.state.overlay import Overlay
 
@@ -27,10 +28,25 @@ class Lane:
         taken: Records taken in the open transaction.
         committed: The group's offset; None while there is none.
         stamp: Kafka time in milliseconds of the last record taken.
+        reached: Instant in microseconds up to which the rows behind a facts partition have taken in what happened.
         waiting: Records of a source partition that came and were not taken yet.
+        frontier: How far a source partition has been taken, in time.
     """
 
-    __slots__ = ("committed", "next", "overlay", "partition", "source", "stamp", "start", "taken", "topic", "waiting")
+    __slots__ = (
+        "committed",
+        "frontier",
+        "next",
+        "overlay",
+        "partition",
+        "reached",
+        "source",
+        "stamp",
+        "start",
+        "taken",
+        "topic",
+        "waiting",
+    )
 
     def __init__(self, topic: str, partition: int, source: str) -> None:
         self.topic = topic
@@ -42,7 +58,9 @@ class Lane:
         self.taken = 0
         self.committed: int | None = None
         self.stamp = 0
+        self.reached = 0
         self.waiting = Waiting()
+        self.frontier = Frontier()
 
     @property
     def place(self) -> Place:
@@ -58,6 +76,7 @@ class Lane:
             self.waiting.release()
         self.start = None
         self.taken = 0
+        self.frontier.settle(committed=committed)
         if self.overlay is not None:
             self.overlay.clear()
 

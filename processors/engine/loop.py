@@ -5,7 +5,8 @@ One turn (`Loop._turn`):
 1. If partitions came: ask where they begin, restore a slice of their rows (ER-24).
 2. Wait for a first record. The group's callbacks run in here and end the open transaction before partitions go (ER-19, ER-20).
 3. Take what else is there, until nothing is left or the transaction is full (ER-10); partitions far behind go side by side.
-4. Publish what collapses per transaction: snapshots, rows to the changelog, the mark of each facts partition (ER-25).
+4. Publish what waits for the end: watermarks if they are due, and what collapses per transaction: snapshots, rows to the
+   changelog, the mark of each facts partition (ER-25).
 5. Commit, with the offsets of the partitions owned now and the group's fresh metadata (ER-7).
 6. Only then: rows and changelog positions into the store, in one write batch (ER-9); then what was counted.
 
@@ -25,6 +26,7 @@ from processors.engine.parts import Parts
 from processors.engine.processing import Processing
 from processors.engine.stop import AGAIN, BUG, ENVIRONMENT, Stop
 from processors.engine.triage import MustAbort, error_of
+from processors.engine.watermarks import Watermarks
 from processors.state.rows import Position
 
 log = logging.getLogger(__name__)
@@ -61,11 +63,12 @@ _FOR_GOOD = {
 class Loop:
     """Turns until it is asked to stop."""
 
-    def __init__(self, parts: Parts, processing: Processing) -> None:
-        """Wire the loop; `processing` gathers one transaction after the other."""
+    def __init__(self, parts: Parts, processing: Processing, watermarks: Watermarks) -> None:
+        """Wire the loop; `processing` gathers one transaction after the other, `watermarks` knows what to tell of the sources."""
         self._consumer = parts.consumer
         self._transaction = parts.transaction
         self._processing = processing
+        self._watermarks = watermarks
         self._storehouse = parts.storehouse
         self._lanes = parts.lanes
         self._limits = parts.settings.limits
@@ -122,7 +125,8 @@ class Loop:
             self._transaction.serve()
             if records or waiting:
                 self._fill(records)
-                self._commit()
+            self._tell()
+            self._commit()
         except MustAbort as why:
             self._abort(why)
 
@@ -140,6 +144,15 @@ class Loop:
             records = self._received(consume(min(room, _CHUNK), max(gap, 0.0)))
         processing.take(self._merge.rest())
 
+    def _tell(self) -> None:
+        """The watermarks of step 4; not from within a callback, where records are on their way that nobody has taken."""
+        self._watermarks.step()
+        watermarks = self._watermarks.due()
+        if watermarks:
+            if not self._transaction.is_open:
+                self._began = time.monotonic()
+            self._processing.tell(watermarks, self._watermarks.delivered)
+
     def _received(self, records: list[Message]) -> list[Message]:
         """What may be taken of what consume() returned, if partitions came, went or are to be read again (ER-21)."""
         if not self._assignment.changed and not self._rewinding:
@@ -156,7 +169,7 @@ class Loop:
 
     def _commit(self) -> None:
         """Steps 4 to 6."""
-        if not self._transaction.is_open:  # a callback has ended it
+        if not self._transaction.is_open:  # nothing came, or a callback has ended it
             return
         touched = self._processing.touched
         began = time.monotonic()
@@ -235,6 +248,8 @@ class Loop:
         for lane in touched:
             if lane.overlay is None:
                 metrics.records.labels(lane.source, lane.topic).inc(lane.taken)
+                if lane.frontier.telling > 0:
+                    metrics.watermark.labels(lane.topic, str(lane.partition)).set(lane.frontier.telling / 1e6)
             else:
                 metrics.facts_read.inc(lane.taken)
                 metrics.stream_time.set(lane.stamp / 1000)

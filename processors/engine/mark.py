@@ -1,18 +1,19 @@
 """The mark: the engine's own row in each changelog partition, written by every transaction that read from its facts partition.
 
 It repeats what the transaction committed elsewhere, so that a restore can tell when the two no longer belong together (ER-25):
-the offset of the facts topic, the definitions that made the rows, and the partition count that decided which keys live here.
+the offset of the facts topic, the definitions that made the rows, and the partition count that decided which keys live here. By
+what it says of the definitions `definition_change.py` decides whether others may go on.
 """
 
 import msgspec
 
 from processors.engine.offsets import Bounds
-from processors.engine.stop import ENVIRONMENT, INPUT, Stop
+from processors.engine.stop import ENVIRONMENT, Stop
 from processors.state.rows import RESERVED
 
 KEY = RESERVED + b"mark"
 
-_BEGIN_AGAIN = (
+BEGIN_AGAIN = (
     "begin again, with the sources from their beginning: stop all workers and run `funnelstream reset empty --config FILE`, or "
     "give the application a new name and its topics another prefix"
 )
@@ -27,6 +28,12 @@ class Mark(msgspec.Struct, frozen=True):
     """Digest of the definition set."""
     partitions: int
     """Partition count of the facts topic."""
+    reached: int = 0
+    """Instant in microseconds up to which the rows have taken in what happened: the newest event, or a timer's watermark."""
+    rows: int = 0
+    """Format of the rows."""
+    versions: dict[str, str] = {}
+    """Digest of each version of a funnel, by `funnel/version`."""
 
 
 def encode(mark: Mark) -> bytes:
@@ -39,29 +46,32 @@ def decode(row: bytes) -> Mark:
     return msgspec.json.decode(row, type=Mark)
 
 
-def check(row: bytes | None, committed: int | None, expected: Mark, place: str) -> None:
-    """Refuse rows that do not belong to the group's offsets or to this worker.
+def check(row: bytes | None, committed: int | None, partitions: int, place: str) -> Mark | None:
+    """Refuse rows that do not belong to the group's offsets or to this topic.
 
     Args:
         row: The restored mark; None when the changelog partition has none.
         committed: The group's offset of the facts partition; None when there is none.
-        expected: What this worker would write (its `facts` is not looked at).
+        partitions: Partition count of the facts topic, now.
         place: Names the partition in the sentence.
+
+    Returns:
+        The mark; None where nothing was read yet.
 
     Raises:
         Stop: They do not fit. Going on would count everything twice, or forget what is there.
     """
     if row is None and committed is None:
-        return
+        return None
     if row is None:
         raise Stop(
             ENVIRONMENT,
             f"{place}: the group has read it up to offset {committed}, but its changelog holds no state: the changelog topic was "
-            f"deleted, truncated or renamed (ER-25). Bring it back, or {_BEGIN_AGAIN}.",
+            f"deleted, truncated or renamed (ER-25). Bring it back, or {BEGIN_AGAIN}.",
         )
     found = decode(row)
-    if found.partitions != expected.partitions:
-        raise grown(place, found.partitions, expected.partitions)
+    if found.partitions != partitions:
+        raise grown(place, found.partitions, partitions)
     if committed is None or committed != found.facts:
         says = "no offset" if committed is None else f"offset {committed}"
         raise Stop(
@@ -71,12 +81,7 @@ def check(row: bytes | None, committed: int | None, expected: Mark, place: str) 
             "Stop all workers and run `funnelstream reset to-changelog --config FILE`: it sets the group's offsets to what the "
             "changelog says.",
         )
-    if found.definitions != expected.definitions:
-        raise Stop(
-            INPUT,
-            f"{place}: its state was written under the definitions {found.definitions}, this worker has {expected.definitions}. "
-            f"Run the definitions and the release that wrote it, or {_BEGIN_AGAIN}.",
-        )
+    return found
 
 
 def grown(place: str, before: int, now: int) -> Stop:
@@ -84,7 +89,7 @@ def grown(place: str, before: int, now: int) -> Stop:
     return Stop(
         ENVIRONMENT,
         f"{place}: its state was written with {before} partitions, the topic has {now} now: "
-        f"keys live in other partitions (ER-3). Partitions cannot be taken back, so {_BEGIN_AGAIN}.",
+        f"keys live in other partitions (ER-3). Partitions cannot be taken back, so {BEGIN_AGAIN}.",
     )
 
 
@@ -105,7 +110,7 @@ def check_unread(log: Bounds, committed: int | None, place: str) -> None:
         raise Stop(
             ENVIRONMENT,
             f"{place}: the group has read it up to offset {committed}, but it ends at offset {log.end}: the topic was made anew "
-            f"or truncated, and its offsets mean other facts now (ER-25). Bring it back, or {_BEGIN_AGAIN}.",
+            f"or truncated, and its offsets mean other facts now (ER-25). Bring it back, or {BEGIN_AGAIN}.",
         )
     first = log.earliest
     if first <= committed + 1:  # the marker of the last transaction read counts one
@@ -114,5 +119,5 @@ def check_unread(log: Bounds, committed: int | None, place: str) -> None:
         ENVIRONMENT,
         f"{place}: the group has read it up to offset {committed}, but it begins at offset {first} now: the facts from "
         f"{committed} to {first - 1} were deleted unread, by retention or by hand. Set retention.ms=-1 and retention.bytes=-1 "
-        f"on the topic, and {_BEGIN_AGAIN}.",
+        f"on the topic, and {BEGIN_AGAIN}.",
     )

@@ -6,6 +6,7 @@ Labels come from configuration and fixed words only, so their sets are bounded; 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
@@ -77,6 +78,12 @@ class Metrics:
             "partition",
         )
         self.stream_time = gauge("stream_timestamp_seconds", "Kafka time of the newest fact committed here.")
+        self.watermark = gauge(
+            "watermark_timestamp_seconds",
+            "How far a source partition was last said to be read; only where definitions arm timers.",
+            "topic",
+            "partition",
+        )
         self.last_commit = gauge("last_commit_timestamp_seconds", "When the last transaction was committed.")
         self.purged = counter(
             "facts_purge_requests", "Requests to delete committed facts that are older than keep_facts.", "outcome"
@@ -130,6 +137,11 @@ class Metrics:
             if child is None:
                 child = children[count] = self._counted[count[0]].labels(*count[1:])
             child.inc(amount)
+
+    def forget_watermark(self, topic: str, partition: int) -> None:
+        """Another worker speaks for this source partition now, if it was one."""
+        with suppress(KeyError):
+            self.watermark.remove(topic, str(partition))
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(f"funnelstream_worker_{name}", documentation, labels, registry=self.registry)

@@ -16,6 +16,7 @@ from processors.engine.metrics import Metrics
 from processors.engine.settings import Clients, EngineSettings
 from processors.engine.storehouse import Storehouse
 from processors.engine.transaction import Transaction
+from processors.topology.definition_digests import Definitions
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ class Parts:
     Attributes:
         settings: What the worker is told.
         clients: What librdkafka is told.
-        definitions: Digest of the definition set.
+        definitions: What decides what becomes of a fact.
         partitions: Partition count of facts and changelog.
+        sources: Every source partition of the application, as there were at the start.
         admin: Asked for offsets, told to purge.
         consumer: The member of the group.
         transaction: Everything that leaves the worker.
@@ -40,8 +42,9 @@ class Parts:
 
     settings: EngineSettings
     clients: Clients
-    definitions: str
+    definitions: Definitions
     partitions: int
+    sources: tuple[Place, ...]
     admin: AdminClient
     consumer: Consumer
     transaction: Transaction

@@ -18,8 +18,9 @@ from processors.engine.lanes import Lane, Run
 from processors.engine.parts import Parts
 from processors.engine.stop import AGAIN, BUG, ENVIRONMENT, Stop
 from processors.engine.topic_watch import gone
-from processors.engine.transaction import TooLarge
+from processors.engine.transaction import OnDelivery, TooLarge
 from processors.engine.triage import MustAbort, Verdict, triage
+from processors.engine.watermarks import Told
 from processors.sources.statement import SourceRecord
 from processors.state.overlay import Overlay
 from processors.state.rows import RESERVED, Damaged
@@ -95,16 +96,39 @@ class Processing:
                     self._touch(lane, records[0])
             raise
 
+    def tell(self, watermarks: Sequence[Told], on_delivery: OnDelivery) -> None:
+        """Write watermarks, behind the facts that they cover; they open a transaction if need be, with offsets of its own (ER-8).
+
+        Args:
+            watermarks: Of source partitions that flow.
+            on_delivery: Is told of one record for each facts partition.
+        """
+        if not self._transaction.is_open:
+            self._transaction.begin()
+        self._send_facts()
+        report: OnDelivery | None = on_delivery
+        for lane, at, message in watermarks:
+            if lane not in self.touched:
+                self.touched.append(lane)
+            for partition in range(self._partitions):
+                self._produce(self._names["facts"], message, None, None, partition, report)
+            lane.frontier.telling = at
+            report = None
+
     def complete(self) -> None:
         """Publish what waits for the end: facts by event time, the last snapshot of a lead and value of a row, marks."""
-        self._facts.sort(key=_event_time)
-        for fact in self._facts:
-            self._publish(fact)
+        self._send_facts()
         for snapshot in self._snapshots.values():
             self._publish(snapshot)
         for lane in self.touched:
             if lane.overlay is not None:
                 self._write_changelog(lane, lane.overlay.pending)
+
+    def _send_facts(self) -> None:
+        facts, self._facts = self._facts, []
+        facts.sort(key=_event_time)
+        for fact in facts:
+            self._publish(fact)
 
     def forget(self) -> None:
         """Begin the next transaction's worth with nothing."""
@@ -130,7 +154,7 @@ class Processing:
 
     def _take_from_source(self, lane: Lane, records: Sequence[Message]) -> None:
         ingest, source, topic, partition = self._ingest, lane.source, lane.topic, lane.partition
-        counts, size = self.counts, 0
+        counts, size, newest = self.counts, 0, lane.frontier.newest
         for record in records:
             value = record.value()  # None is a tombstone; never test a message for truth (ER-30)
             size += len(record)
@@ -144,14 +168,16 @@ class Processing:
                     self._publish(published)
                 else:
                     self._facts.append(published)
+                    newest = max(newest, min(published.event_time, at))
             if effects.rows:
                 raise Stop(BUG, f"ingest returned rows for a record of {topic}: only advance has state")
             for count in effects.counts:
                 counts[count] += 1
         self.size += size
+        lane.frontier.newest = newest
 
     def _take_facts(self, lane: Lane, records: Sequence[Message], overlay: Overlay) -> None:
-        advance, partition = self._advance, lane.partition
+        advance, partition, reached = self._advance, lane.partition, lane.reached
         for record in records:
             self.size += len(record)
             fact = FactsRecord(record.value(), partition, record.offset(), record.timestamp()[1] * 1000)  # type: ignore[arg-type]
@@ -165,15 +191,18 @@ class Processing:
                 self._publish(published)
             overlay.put(effects.rows)
             self._snapshots.update(effects.snapshots)
+            reached = max(reached, effects.reached)
             for count in effects.counts:
                 self.counts[count] += 1
+        lane.reached = reached
 
     def _publish(self, record: Publish) -> None:
         value, topic = record.value, self._names[record.topic]
+        partition = -1 if record.partition is None else record.partition
         if value is not None:
             self.size += len(value)
         try:
-            self._produce(topic, value, record.key, record.headers)
+            self._produce(topic, value, record.key, record.headers, partition)
         except TooLarge as refused:
             if record.topic != "dead_letters" or value is None:
                 raise _too_large(topic, record.key, value) from refused
@@ -192,7 +221,8 @@ class Processing:
                     BUG, f"advance returned the row {key!r} for {lane.topic} partition {partition}: such keys are the engine's"
                 )
             self._mirror(topic, value, key, partition)
-        row = mark.encode(mark.Mark(lane.next, self._definitions, self._partitions))
+        digest, format, versions, _ = self._definitions
+        row = mark.encode(mark.Mark(lane.next, digest, self._partitions, lane.reached, format, versions))
         rows[mark.KEY] = row
         produce(topic, row, mark.KEY, None, partition, self._delivered)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from processors.engine import mark
+from processors.engine.definition_change import check_change
 from processors.engine.offsets import Bounds, BoundsQuestion
 from processors.engine.parts import Parts
 from processors.engine.progress import Progress, no_progress
@@ -21,6 +22,7 @@ from processors.engine.starts import Start
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.triage import Verdict, triage
 from processors.state.rows import Position
+from schemas.instants import SECOND
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class Restorer:
         self._errors = parts.errors
         self._reader_settings = parts.clients.reader() | parts.errors.options()
         self._facts, self._changelog = settings.topics.facts, settings.topics.changelog
-        self._expected = mark.Mark(0, parts.definitions, parts.partitions)
+        self._definitions, self._partitions = parts.definitions, parts.partitions
         self._patience = settings.restore_patience
         self._storehouse = parts.storehouse
         self._metrics = parts.metrics
@@ -209,8 +211,10 @@ class Restorer:
         self._storehouse.store.apply({}, {number: Position(max(restoring.position, restoring.start), time.time())})
         row = self._storehouse.store.get(number, mark.KEY)
         place = f"{self._facts} partition {number}"
-        mark.check(row, restoring.facts.committed, self._expected, place)
+        found = mark.check(row, restoring.facts.committed, self._partitions, place)
         mark.check_unread(restoring.facts.log, restoring.facts.committed, place)
+        if found is not None:  # looked at for all partitions before joining; a commit of a worker that died may have come since
+            check_change({place: found}, self._definitions, round(time.time() * SECOND))
 
     def _check_patience(self) -> None:
         now = time.monotonic()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
 
+from processors.engine.membership import member_name
 from processors.engine.stop import INPUT, Stop
 from processors.engine.triage import error_of
 from schemas.application import OwnTopics
@@ -81,9 +82,12 @@ class EngineSettings:
         keep_facts: Seconds that a committed record of the facts topic is kept; None: for ever.
         purge_every: Seconds between two looks at what may go.
         watch_every: Seconds between two looks at whether the topics are still those of the start.
+        tell_every: Seconds between two watermarks of a source partition, at least.
         connect_within: Seconds to keep trying a broker that does not answer at the start.
         restore_patience: Seconds without any progress of a restore before it is given up (ER-24). More than the 40 s for which
             a dead worker's transaction can hold back readers (ER-17).
+        others_leave_within: Seconds to wait at the start until members with other definitions have left the group; None: for a
+            session and a little more.
         label_sets: Label sets of the topology's counters that exist from the start, by metric.
     """
 
@@ -98,8 +102,10 @@ class EngineSettings:
     keep_facts: float | None = None
     purge_every: float = 300.0
     watch_every: float = 10.0
+    tell_every: float = 2.0
     connect_within: float = 30.0
     restore_patience: float = 90.0
+    others_leave_within: float | None = None
     label_sets: Mapping[str, Sequence[tuple[str, ...]]] = field(default_factory=dict)
 
     @property
@@ -115,6 +121,7 @@ class Clients:
         transactional_id: Of application and instance (ER-1).
         client_id: What brokers' logs and quotas call these clients.
         consumer_protocol: The group runs by KIP-848: rebalances are incremental, membership is dynamic (ER-2).
+        session_timeout: Seconds after which a member that is not heard of has left its group.
         max_poll_interval: Seconds after which a consumer that does not poll has left its group.
         transaction_timeout: Seconds after which the broker aborts an open transaction.
     """
@@ -135,14 +142,19 @@ class Clients:
             raise Stop(INPUT, "settings refused:\n" + "\n".join(f"  {fault}" for fault in faults))
         self.transactional_id = f"{settings.application}:{settings.instance}"  # no name may contain a colon
         self.client_id = f"{settings.application}.{settings.instance}"
+        self.session_timeout = self._seconds("session.timeout.ms")
         self.max_poll_interval = self._seconds("max.poll.interval.ms")
         self.transaction_timeout = self._seconds("transaction.timeout.ms")
 
     def _seconds(self, setting: str) -> float:
         return int(self._given.get(setting, KAFKA_DEFAULTS[setting])) / 1000
 
-    def consumer(self) -> dict[str, Any]:
-        """The group member that reads sources and facts."""
+    def consumer(self, definitions: str) -> dict[str, Any]:
+        """The group member that reads sources and facts.
+
+        Args:
+            definitions: Digest of the definitions that it runs, which the member's name tells others.
+        """
         group = {
             "group.id": self._settings.application,
             "max.poll.interval.ms": KAFKA_DEFAULTS["max.poll.interval.ms"],
@@ -150,12 +162,14 @@ class Clients:
         }
         if self.consumer_protocol:
             group["group.remote.assignor"] = "range"
+            named = {"client.id": member_name(self._given.get("client.id", self.client_id), definitions)}
         else:
             group |= {
-                "group.instance.id": self._settings.instance,
+                "group.instance.id": member_name(self._settings.instance, definitions),
                 "session.timeout.ms": KAFKA_DEFAULTS["session.timeout.ms"],
                 "partition.assignment.strategy": "range",
             }
+            named = {}
         fixed = {
             "enable.auto.commit": "false",
             "enable.auto.offset.store": "false",
@@ -164,7 +178,7 @@ class Clients:
             "allow.auto.create.topics": "false",
             "statistics.interval.ms": "5000",
         }
-        return self._common() | group | fixed | self._of(_PRODUCER_ONLY)
+        return self._common() | group | fixed | self._of(_PRODUCER_ONLY) | named
 
     def producer(self) -> dict[str, Any]:
         """The one transactional producer (ER-6)."""

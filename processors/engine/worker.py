@@ -8,7 +8,9 @@ Nothing but the loop's thread touches consumer, producer or store (ER-29).
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
@@ -17,13 +19,16 @@ from processors.engine.admin import AdminClient
 from processors.engine.assignment import Assignment
 from processors.engine.broker_errors import BrokerErrors
 from processors.engine.contact import first_contact
+from processors.engine.definition_change import check_change
 from processors.engine.driven import Topology
 from processors.engine.health import Health, HealthServer
 from processors.engine.lag import Lag
 from processors.engine.lanes import Lane, Place
+from processors.engine.last_marks import last_marks
 from processors.engine.loop import Loop
+from processors.engine.mark import Mark, grown
+from processors.engine.membership import Agreement
 from processors.engine.metrics import Metrics
-from processors.engine.partition_count import check_partition_count
 from processors.engine.parts import Parts
 from processors.engine.processing import Processing
 from processors.engine.purge import Purge
@@ -36,7 +41,9 @@ from processors.engine.topic_watch import TopicWatch
 from processors.engine.transaction import Transaction
 from processors.engine.triage import error_of
 from processors.engine.watchdog import Watchdog
+from processors.engine.watermarks import Watermarks
 from processors.state.rows import Damaged
+from schemas.instants import SECOND
 
 __all__ = ["EngineSettings", "Limits", "Stop", "Worker"]
 
@@ -44,6 +51,8 @@ log = logging.getLogger(__name__)
 
 _LEAVES_WITHIN = 8.0
 """Seconds."""
+_LEAVES_LATE = 10.0
+"""Seconds that brokers may take to notice the end of a session."""
 
 
 class _Leaving(Exception):
@@ -78,6 +87,7 @@ class Worker:
         self._watchdog = Watchdog()
         self._stopping = threading.Event()
         self._lanes: dict[Place, Lane] = {}
+        self._agreement: Agreement | None = None
         self.metrics = Metrics()
         self.health = Health(self._clients.max_poll_interval)
 
@@ -115,11 +125,9 @@ class Worker:
         there = first_contact(admin, self._errors, settings.connect_within, self._beat).topics
         ready = preflight.check_topics(admin, settings, self._clients.transactional_id, there, configs=self._check_configs)
         if self._check_configs:
-            reader = make_client(Consumer, self._clients.mark_reader() | options)
-            name, within = settings.topics.changelog, settings.connect_within
-            check_partition_count(reader, name, ready.partitions, within, self._beat)
+            self._agree(admin, ready.partitions)
         topics = [*settings.source_topics, settings.topics.facts]
-        self.metrics.initialise(self._topology.definitions_digest, settings.source_topics, topics, settings.label_sets)
+        self.metrics.initialise(self._topology.definitions.digest, settings.source_topics, topics, settings.label_sets)
         producer = make_client(Producer, self._clients.producer() | options)
         transaction = Transaction(producer, self._watchdog, self._errors, self._clients.transaction_timeout)
         transaction.initialise(settings.connect_within, self._beat)
@@ -127,10 +135,16 @@ class Worker:
             Parts(
                 settings,
                 self._clients,
-                self._topology.definitions_digest,
+                self._topology.definitions,
                 ready.partitions,
+                tuple((topic, number) for topic in sorted(settings.source_topics) for number in sorted(there[topic].partitions)),
                 admin,
-                make_client(Consumer, self._clients.consumer() | options | {"stats_cb": Lag(self.metrics, self._lanes)}),
+                make_client(
+                    Consumer,
+                    self._clients.consumer(self._topology.definitions.digest)
+                    | options
+                    | {"stats_cb": Lag(self.metrics, self._lanes)},
+                ),
                 transaction,
                 Storehouse(settings, ready),
                 self._lanes,
@@ -141,6 +155,35 @@ class Worker:
             )
         )
 
+    def _agree(self, admin: AdminClient, partitions: int) -> None:
+        """State, definitions and the other workers of the group fit together, or this one does not join."""
+        settings, digest = self._settings, self._topology.definitions.digest
+        patience = settings.others_leave_within
+        if patience is None:
+            patience = self._clients.session_timeout + _LEAVES_LATE
+        self._agreement = Agreement(admin, settings.application, digest, patience)
+        self._check_marks(partitions)
+        if self._agreement.wait(self._beat):  # they may have worked until they left
+            self._check_marks(partitions)
+
+    def _check_marks(self, partitions: int) -> None:
+        """Uncommitted marks tell how many partitions there were; which definitions may go on is told by committed ones."""
+        names, running = self._settings.topics, self._topology.definitions
+        marks = self._marks(self._clients.mark_reader(), partitions)
+        for mark in marks.values():
+            if mark.partitions != partitions:
+                raise grown(f"topic {names.changelog}", mark.partitions, partitions)
+        if all(mark.definitions == running.digest for mark in marks.values()):
+            return
+        committed = self._marks(self._clients.reader(), partitions)
+        places = {f"{names.facts} partition {number}": mark for number, mark in committed.items()}
+        for found in check_change(places, running, round(time.time() * SECOND)):
+            log.log(logging.WARNING if found.state == "warning" else logging.INFO, "%s", found.sentence)
+
+    def _marks(self, reader: dict[str, Any], partitions: int) -> dict[int, Mark]:
+        client = make_client(Consumer, reader | self._errors.options())
+        return last_marks(client, self._settings.topics.changelog, partitions, self._settings.connect_within, self._beat)
+
     def _beat(self) -> None:
         """A sign of life while brokers are waited for; SIGTERM ends the wait (ER-28)."""
         self.health.beat()
@@ -149,7 +192,7 @@ class Worker:
 
     def _work(self, parts: Parts) -> None:
         """Join the group, turn the loop, and leave, whatever ended it."""
-        loop = Loop(parts, Processing(parts, self._topology))
+        loop = Loop(parts, Processing(parts, self._topology), Watermarks(parts, timed=self._topology.timed))
         restorer = Restorer(parts)
         assignment = Assignment(parts, Starts(parts), restorer, finish=loop.finish, abandon=loop.abandon)
         failure: Stop | None = None
@@ -171,7 +214,10 @@ class Worker:
     def _upkeep(self, parts: Parts, assignment: Assignment) -> list[Callable[[], None]]:
         """What the loop does besides, once a turn."""
         upkeep = [assignment.touch, Purge(parts).step, assignment.check_welcome]
-        return [*upkeep, TopicWatch(parts).step] if self._check_configs else upkeep
+        if self._agreement is not None:
+            agreement = self._agreement
+            upkeep += [TopicWatch(parts).step, lambda: agreement.confirm(assignment.joined)]
+        return upkeep
 
     def _leave(self, parts: Parts, failure: Stop | None) -> None:
         """Producer first, then consumer (ER-28): a static member sends no leave, so its peers see no rebalance."""

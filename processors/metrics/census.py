@@ -2,7 +2,7 @@
 
 Counts are net: of each transition or conversion id the last operation stands, whatever was announced on the way.
 People are counted once per place however often they entered it; *touched* is who really entered a stage, *reached*
-also who passed it (rule 5).
+also who passed it (rule 5). Leads and their deals are counted apart (rule 13).
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class ConversionCount(NamedTuple):
 
 
 class FunnelOutline(NamedTuple):
-    """What of a definition a count needs: the names, in order."""
+    """What of a definition a count needs: the names, in order. A funnel that publishes a further grain has one for each."""
 
     funnel: str
     version: int
@@ -40,7 +40,7 @@ class FunnelOutline(NamedTuple):
 
 
 class Census:
-    """Counts one funnel. Feed it published bodies in the order of their topic."""
+    """Counts one funnel at one grain. Feed it published bodies in the order of their topic."""
 
     def __init__(self, outline: FunnelOutline) -> None:
         self.outline = outline
@@ -49,7 +49,7 @@ class Census:
         self._positions: dict[str, str | None] = {}
 
     def transition(self, body: Mapping[str, Any]) -> None:
-        """One record of the transitions topic; those of other funnels are passed over."""
+        """One record of the transitions topic; those of other funnels and grains are passed over."""
         self._keep(self._transitions, body, "transition_id")
 
     def conversion(self, body: Mapping[str, Any]) -> None:
@@ -58,7 +58,7 @@ class Census:
 
     def lead(self, key: str, body: Mapping[str, Any] | None) -> None:
         """One record of the leads topic, `key` being grain/id/funnel; None is a tombstone."""
-        if key.rpartition("/")[2] != self.outline.funnel:
+        if key.rpartition("/")[2] != self.outline.funnel or not key.startswith(f"{self.outline.subject}/"):
             return
         if body is None:
             self._positions.pop(key, None)
@@ -66,7 +66,7 @@ class Census:
             self._positions[key] = _place(body["position"])
 
     def _keep(self, net: dict[str, Mapping[str, Any]], body: Mapping[str, Any], identity: str) -> None:
-        if body["funnel"] != self.outline.funnel:
+        if body["funnel"] != self.outline.funnel or body["subject"]["kind"] != self.outline.subject:
             return
         known = net.get(body[identity])
         if known is None or body["revision"] > known["revision"]:
@@ -99,10 +99,15 @@ class Census:
 
     def _count(self, name: str) -> StageCount:
         moved = [body for body in self._transitions.values() if body["op"] != "retract" and body["kind"] != "notice"]
-        touched = {body["subject"]["id"] for body in moved if _place(body["to"]) == name}
-        passed = {body["subject"]["id"] for body in moved if name in body["skipped"]}
+        touched = {_counted(body) for body in moved if _place(body["to"]) == name}
+        passed = {_counted(body) for body in moved if name in body["skipped"]}
         now = sum(place == name for place in self._positions.values())
         return StageCount(name, len(touched | passed), len(touched), now)
+
+
+def _counted(body: Mapping[str, Any]) -> str:
+    """Whom a transition counts for: the deal whose position it is, else the subject."""
+    return str(body["deal"] or body["subject"]["id"])
 
 
 def _place(position: Mapping[str, Any] | None) -> str | None:

@@ -98,7 +98,7 @@ class MappingDecoder:
 
     def _element(self, body: Any) -> Decoded:
         if type(body) is not dict:
-            raise Undecodable("wrong_shape", f"An object is wanted, not {shown(body)}.")
+            raise Undecodable("wrong_shape", f"The record is {shown(body)}, not an object.")
         if not body:
             raise Undecodable("wrong_shape", "The object is empty, so it says nothing.")
         shape = next((shape for shape in self._shapes if shape.fits(body)), None)

@@ -29,6 +29,9 @@ _LARGEST_EXPONENT = 30
 """Of an amount: a text of eight characters can name a number of a million digits."""
 
 
+_ON_OWN = (OWN,)
+
+
 class Due(NamedTuple):
     """A timer that fires: whose it is, what it was armed for (a rule, or a field that passes), and the fact that armed it."""
 
@@ -71,28 +74,38 @@ class Evidence:
         self.facts = facts
         self.due = due
         self.fired: dict[str, dict[str, bytes]] = {}
-        self.deleted = any(fact.kind == "delete" for _, fact in facts)
-        events = [keyed for keyed in facts if keyed[1].kind == "event"]
+        self.deleted = False
+        events = []
+        for keyed in facts:
+            kind = keyed[1].kind
+            if kind == "event":
+                events.append(keyed)
+            elif kind == "delete":
+                self.deleted = True
+        if events:
+            self._judge(events)
+
+    def _judge(self, events: Sequence[KeyedFact]) -> None:
+        version = self._version
         for key, fact in events:
             self._recognise(key, fact)
         for key, fact in events:
             for rule in version.fired_by.get(fact.name, ()):
                 for track in self._fires(rule, fact):
                     self._fire(track, rule, key)
-        if version.touching:
+        if version.segments:
             for key, fact in events:
                 self._touch(key, fact)
-        if version.segments:
             for key, recognised in self._recognised.items():
                 for found in recognised:
                     found.segments = self.segments(self._deal_at(key), key)
 
     def _recognise(self, key: bytes, fact: Fact) -> None:
         """Which conversions an event is; those latch rules, on the subject or on the deals that the event may concern."""
-        version = self._version
-        deal = self.deal_of(fact)
-        values = self.values(deal)
-        matches = version.classify(fact, deal, values, self._state.memory)
+        version, state = self._version, self._state
+        deal = self.deal_of(fact) if state.deals else fact.deal
+        values = self.values(deal) if deal else state.own.values
+        matches = version.classify(fact, deal, values, state.memory)
         if not matches:
             return
         self._recognised[key] = [self._as_recognised(name, counted, fact, values) for name, counted in matches]
@@ -103,7 +116,11 @@ class Evidence:
 
     def _fire(self, track: str, rule: Rule, key: bytes) -> None:
         self._matched.add(key)
-        self.fired.setdefault(track, {}).setdefault(rule.name, key)
+        fired = self.fired.get(track)
+        if fired is None:
+            self.fired[track] = {rule.name: key}
+        elif rule.name not in fired:
+            fired[rule.name] = key
 
     def _as_recognised(self, name: str, counted: bool, fact: Fact, values: Mapping[str, Value]) -> _Recognised:
         rule = self._version.conversions[name]
@@ -115,7 +132,7 @@ class Evidence:
     def _concerned(self, rule: Rule, fact: Fact) -> Iterable[str]:
         """The tracks that an event may fire a rule on: the subject's own, or the deal it names, else every live deal."""
         if not rule.of_deals:
-            return (OWN,)
+            return _ON_OWN
         if fact.deal:
             return (fact.deal,) if fact.deal in self._state.deals else ()
         return [name for name, deal in self._state.deals.items() if not deal.track.deleted]
@@ -171,7 +188,7 @@ class Evidence:
 
     def values_read(self, rule: Rule, cause: bytes, deal: str) -> dict[str, Value]:
         """What the rule found: the fields it reads; of its cause the conversion, the event's name and paths, or its kind."""
-        read = self._shown(rule.fields, self.values(deal))
+        read = self._shown(rule.fields, self.values(deal)) if rule.fields else {}
         fact = self.fact(cause)
         if fact is None:
             return read

@@ -8,8 +8,8 @@ the outcome, the move.
 from collections.abc import Mapping, Sequence
 
 from processors.stages.evidence import Due, Evidence, KeyedFact
-from processors.stages.path import Path, Turn
-from processors.stages.rules import Rule, Version
+from processors.stages.path import NOTHING, Path, Turn
+from processors.stages.rules import Rule, StageRule, Version
 from processors.stages.timeline import OWN, Deal, FunnelState, Match, Move, Track
 from processors.stages.tracks import Standing, holds, judge, latch, release, roll_up
 from schemas.facts import Fact, Value, is_missing
@@ -119,18 +119,19 @@ class _Evaluation:
             release(state, version, instant)
         found = judge(state, self._evidence, version, instant)
         if version.subject != "deal":
-            turn = Turn(
-                detour=self._detour(found) if version.detours else None,
-                recycled=recycled,
-                reentered=reentered,
-                gone=state.own.deleted or (self._evidence.deleted and len(found) <= 1),
-                rolled=bool(state.deals) and self._rolled(found),
-                customer=bool(state.deals) and _customer(found),
-            )
-            self._walk(OWN, found, turn, state.reentered)
+            self._walk(OWN, found, self._turn(found, recycled, reentered=reentered), state.reentered)
         if version.walks_deals:
             for name in sorted(state.deals):
                 self._walk_deal(name, found)
+
+    def _turn(self, found: Mapping[str, Standing], recycled: StageRule | None, *, reentered: bool) -> Turn:
+        """What turns the subject's position."""
+        state, deleted = self._state, self._evidence.deleted
+        detour = self._detour(found) if self._version.detours else None
+        gone = state.own.deleted or (deleted and len(found) <= 1)
+        if state.deals:
+            return Turn(detour, recycled, reentered, gone, self._rolled(found), _customer(found))
+        return Turn(detour, recycled, reentered, gone) if detour or recycled or reentered or gone else NOTHING
 
     def _walk(self, name: str, found: Mapping[str, Standing], turn: Turn, reentered: int | None) -> None:
         walk = self._state.walk if name == OWN else self._state.deals[name].walk

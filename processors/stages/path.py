@@ -3,7 +3,7 @@
 The subject and, where a funnel publishes deals, each of its deals walk the same path by the same rules.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -39,6 +39,10 @@ class Turn(msgspec.Struct, frozen=True):
     customer: bool = False
 
 
+NOTHING = Turn()
+"""Nothing but what holds."""
+
+
 class Path:
     """Moves one walk at one instant; see the module."""
 
@@ -50,13 +54,13 @@ class Path:
         self._evidence = evidence
         self._version = version
         self._instant = instant
-        self._holders: dict[str, Collection[str]] = {}
+        self._holders: Mapping[str, Collection[str]] = {}
         self.moves: list[Move] = []
 
     def settle(self, now: RollUp, turn: Turn) -> None:
         """Move to the outcome, into or out of a detour, back to an open stage, or along the stages that hold."""
         here = self._walk.position
-        self._holders.update(now.holders)
+        self._holders = now.holders
         standing = now.stages
         if turn.gone and not standing and now.outcome is None:
             self._walk.left = None
@@ -193,9 +197,7 @@ class Path:
         walk, at = self._walk, self._instant if effective_at is None else effective_at
         point = None
         if target is not None:
-            before = walk.spells.get(target.name)
-            spells = Spells(1, at, at) if before is None else msgspec.structs.replace(before, count=before.count + 1, last_at=at)
-            walk.spells[target.name] = spells
+            spells = walk.spells[target.name] = _entered(walk.spells.get(target.name), at)
             point = Point(target.place, target.name, at, spells.count)
             if target.place == "stage":
                 walk.furthest = max(walk.furthest, target.index)
@@ -216,7 +218,7 @@ class Path:
     ) -> None:
         evidence, walk = self._evidence, self._walk
         read_by = evidence.read_by(rule, self._counting(rule)) if cause is None else [cause]
-        deal = self._deal_of(rule, read_by)
+        deal = self._deal_of(rule, read_by) if rule.of_deals else self._deal
         move = Move(
             kind=kind,
             source=walk.position,
@@ -250,10 +252,15 @@ class Path:
         return (self._deal,) if self._deal else self._holders.get(rule.name)
 
 
+def _entered(before: Spells | None, at: int) -> Spells:
+    if before is None:
+        return Spells(1, at, at)
+    return Spells(before.count + 1, before.first_at, at, before.closed, before.latest, before.total)
+
+
 def _close_spell(walk: Walk, point: Point, at: int) -> None:
     """The stay in a place ends, at the latest now: half-open (rule 9)."""
     spells, length = walk.spells.get(point.name), max(at - point.entered_at, 0)
     if spells is not None:
-        walk.spells[point.name] = msgspec.structs.replace(
-            spells, closed=spells.closed + 1, latest=length, total=spells.total + length
-        )
+        count, closed = spells.count, spells.closed + 1
+        walk.spells[point.name] = Spells(count, spells.first_at, spells.last_at, closed, length, spells.total + length)

@@ -50,7 +50,8 @@ def fire(state: FunnelState, until: int, lineage: Lineage) -> list[Move]:
         due = [each for at, each in _armed(state, version) if at == instant]
         moves.extend(evaluate(state, instant, (), version, due)[0])
         for deal, name, _ in due:
-            (state.deals[deal].track if deal else state.own).armed.pop(name, None)
+            if name in version.passing:  # a latch that has ended is disarmed with it, and a missed deadline ends no latch
+                (state.deals[deal].track if deal else state.own).armed.pop(name, None)
     return moves
 
 

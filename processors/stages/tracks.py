@@ -48,22 +48,23 @@ def latch(state: FunnelState, evidence: Evidence, version: Version, instant: int
         track = state.own if name == OWN else state.deals[name].track
         for rule in version.resetting:
             if rule.name in fired:
-                later = version.stages[rule.index + 1 :]
-                dropped = [stage.name for stage in later if track.latches.pop(stage.name, None) is not None]
-                for stage in dropped:
-                    track.armed.pop(stage, None)
-                if state.walk.position is not None and state.walk.position.name in dropped:
-                    recycled = rule
-        for rule_name in sorted(fired):  # the state's bytes must not depend on a set's order
-            before = track.latches.get(rule_name)
-            track.latches[rule_name] = (instant if before is None else before[0], instant)
-            _arm(track, version.rules[rule_name], fired[rule_name], first=before is None)
+                recycled = _reset(state, track, rule, version) or recycled
+        latches, armed = track.latches, [] if not version.expiring else [rule for rule in version.expiring if rule.name in fired]
+        for rule in armed:
+            if rule.name not in latches or (rule.expires is not None and rule.expires.sliding):
+                track.armed[rule.name] = fired[rule.name]
+        for rule_name in fired:
+            before = latches.get(rule_name)
+            latches[rule_name] = (instant if before is None else before[0], instant)
     return recycled
 
 
-def _arm(track: Track, rule: Rule, cause: bytes, *, first: bool) -> None:
-    if isinstance(rule, StageRule) and rule.expires is not None and (first or rule.expires.sliding):
-        track.armed[rule.name] = cause
+def _reset(state: FunnelState, track: Track, rule: StageRule, version: Version) -> StageRule | None:
+    """Drop the latches of later stages; returns the rule where it took away the one that the subject stands in."""
+    dropped = [stage.name for stage in version.stages[rule.index + 1 :] if track.latches.pop(stage.name, None) is not None]
+    for stage in dropped:
+        track.armed.pop(stage, None)
+    return rule if state.walk.position is not None and state.walk.position.name in dropped else None
 
 
 def latch_end(rule: StageRule, track: Track) -> int | None:
@@ -92,9 +93,9 @@ def holds(rule: Rule, values: Values, memory: Memory, instant: int) -> bool:
 def judge(state: FunnelState, evidence: Evidence, version: Version, instant: int) -> dict[str, Standing]:
     """What holds of every live track; a deleted record holds nothing and is left out."""
     found: dict[str, Standing] = {}
-    if not state.own.deleted:
-        rules = version.own_stages, version.own_outcomes
-        found[OWN] = _judge(state.own, *rules, state.own.values, state.memory, instant)
+    own = state.own
+    if not own.deleted:
+        found[OWN] = _judge(own, version.own_stages, version.own_outcomes, own.values, state.memory, instant)
     if state.deals:
         for name, track in state.tracks[1:]:
             if not track.deleted:

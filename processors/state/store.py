@@ -12,12 +12,13 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from struct import Struct
 from types import TracebackType
 
 import msgspec
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
 
 from processors.state.rows import Damaged, Position, Unwritable
 
@@ -152,6 +153,22 @@ class DiskStore:
         with suppress(Exception):  # a damaged one may not even close
             self._db.close()
         shutil.rmtree(self._path, ignore_errors=True)
+
+
+def rows_at_rest(path: Path, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The rows of a store that nobody writes, whose key starts with `prefix`, in key order; nothing is changed on disk.
+
+    Raises:
+        Damaged: There is no store, or it cannot be read.
+    """
+    if not path.is_dir():
+        raise Damaged(f"{path} is no store")
+    first = _PREFIX.pack(partition) + prefix
+    with _GUARDED:
+        db = Rdict(str(path), _options(), access_type=AccessType.read_only())
+        rows: Iterator[tuple[bytes, bytes]] = db.items(from_key=first)  # type: ignore[assignment]  # raw mode
+        yield from ((key[2:], value) for key, value in takewhile(lambda row: row[0].startswith(first), rows))
+        db.close()
 
 
 def _open(path: Path, label: Label) -> Rdict:

@@ -47,6 +47,7 @@ class Advance:
         if not isinstance(message, Fact):
             self._time(message, record, rows, effects)
             return effects
+        effects.reached = message.occurred_at
         step = _Step(self._program, self._publisher, effects, rows, record, message)
         known = rows.get(row.fact_row_key(step.subject.key, step.key))
         if known is None:

@@ -50,15 +50,18 @@ class Effects:
         rows: Rows of the store to put (None: delete), by key. Mirrored in the changelog.
         snapshots: Lead snapshots by key of the compacted topic; within a transaction the last one of a key stands for all.
         counts: What to count once the transaction is committed.
+        reached: Instant in microseconds that the state has come to by this record: the time of what happened, or of the timers
+            that fired. No later definition applies to anything before it.
     """
 
-    __slots__ = ("counts", "published", "rows", "snapshots")
+    __slots__ = ("counts", "published", "reached", "rows", "snapshots")
 
     def __init__(self) -> None:
         self.published: list[Publish] = []
         self.rows: dict[bytes, bytes | None] = {}
         self.snapshots: dict[bytes, Publish] = {}
         self.counts: list[Count] = []
+        self.reached = 0
 
     def count(self, *count: str) -> None:
         """Count once: a metric's name, then its label values."""

@@ -184,7 +184,7 @@ class Ingest:
             return None
         values: dict[str, Value] = {}
         for path, keys in use.paths:
-            value = self._storable(effects, plan, _scalar_at(statement.event, keys))
+            value = self._storable(effects, plan, scalar_at(statement.event, keys))
             if value is not None:
                 values[path] = value
         return values if use.wants(values) else None
@@ -243,7 +243,7 @@ def _listed(given: FieldSource, field: str, name: str, sent: Any) -> Any:
     return sent if given.unlisted == "keep" else None
 
 
-def _scalar_at(event: Mapping[str, Any], keys: Sequence[str]) -> Value:
+def scalar_at(event: Mapping[str, Any], keys: Sequence[str]) -> Value:
     """The value at a path; None where there is none or it is an object or a list."""
     found = _at(event, keys)
     return found if isinstance(found, str | int | float | bool) else None

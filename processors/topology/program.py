@@ -5,7 +5,7 @@ It is built once at start and never changes.
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from processors.classification.predicates import Orderings, TypeOf
 from processors.classification.signals import EventUse
@@ -16,9 +16,10 @@ from processors.stages.fold import Timeline, accept, fold_accepted
 from processors.stages.rules import Lineage
 from processors.topology import rows as row
 from processors.topology.compiler import compile_funnel, fields_read, paths_kept, signals_of
+from processors.topology.definition_digests import definitions_of
 from schemas.application import Application, Source
 from schemas.conditions import Signal
-from schemas.definitions import Funnel, digest_of
+from schemas.definitions import Funnel
 from schemas.facts import Fact
 from schemas.fields import FieldSource, FieldType, fields_of
 
@@ -50,6 +51,7 @@ class Program:
     Attributes:
         application: Name of the application.
         funnels: The compiled funnels with all their versions, in the order of their names.
+        definitions: Digests of what the definitions do.
         sources: Plans by source name.
         events: What is wanted of each event name.
         identifiers: Chooses the entity of a record.
@@ -67,11 +69,7 @@ class Program:
         types = _field_types(application)
         self.funnels = _lineages(definitions, types.get, application.authority)
         read = {field for funnel in definitions for field in fields_read(funnel)}
-        self.definitions_digest = definitions_digest(
-            definitions,
-            {field: types[field] for field in read if field in types},
-            {field: application.authority[field] for field in read if field in application.authority},
-        )
+        self.definitions = definitions_of(definitions, types, application.authority)
         self.events = _event_uses(definitions)
         hash_key = application.identity.hash_key
         self.identifiers = Identifiers(
@@ -229,24 +227,3 @@ def _by_kind(ranked: Ranked) -> tuple[Ranked, Ranked, Ranked]:
     deals = [each for each in ranked if each[1].kind == "deal"]
     others = [each for each in ranked if each[1].kind != "deal"]
     return [*others, *deals], [each for each in others if each[1].kind in ("lead", "visitor")], deals
-
-
-_SAID_ONLY = {"description", "owner"}
-_CHANGES_NO_TIMELINE: Any = {
-    "reason": True,
-    "owner": True,
-    "rates": True,
-    **{section: {"__all__": _SAID_ONLY} for section in ("conversions", "stages", "detours", "outcomes")},
-}
-
-
-def definitions_digest(funnels: Sequence[Funnel], types: Mapping[str, str], authority: Mapping[str, tuple[str, ...]]) -> str:
-    """One digest over what the set of definitions does: workers that differ in it must not run together, nor on one state.
-
-    What changes no timeline (descriptions, owners, rates) is left out, so that a mended sentence stops nobody.
-    Types and authority of the fields that are read belong to it: they decide what a stored value means.
-    """
-    written = [
-        funnel.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CHANGES_NO_TIMELINE) for funnel in funnels
-    ]
-    return digest_of({"rows": row.FORMAT, "funnels": written, "types": types, "authority": authority})

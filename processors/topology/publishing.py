@@ -6,6 +6,7 @@ time, so that reading a facts partition again gives the same bytes (invariant 5)
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -152,8 +153,10 @@ them because a later one may name stages anew (rule 23)."""
 def shown(lineage: Lineage, state: FunnelState) -> Shown:
     """What snapshots show besides what moves change, of everyone who has ever been somewhere in the funnel."""
     version = lineage.by_number.get(state.version)
-    if version is None:
+    if version is None or (not state.deals and not state.walk.spells):
         return {}
+    if version.plain and not state.stale:
+        return _plainly(version.number)
     found: Shown = {}
     if state.walk.spells:
         found[OWN] = version.number, _flags(state, version, OWN), _segments(state, version, OWN)
@@ -162,6 +165,12 @@ def shown(lineage: Lineage, state: FunnelState) -> Shown:
             if deal.walk.spells:
                 found[name] = version.number, _flags(state, version, name), _segments(state, version, name)
     return found
+
+
+@cache
+def _plainly(number: int) -> Shown:
+    """What a version without flags and segments shows: nothing but itself."""
+    return {OWN: (number, [], {})}
 
 
 def _place(state: FunnelState, version: Version, deal: str) -> tuple[str, Walk, Track]:

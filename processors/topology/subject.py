@@ -157,13 +157,14 @@ class Subject:
 
     def publish(self, lineage: Lineage, changes: Sequence[Change], present: Present, *, late: bool) -> None:
         """Publish the changes, and a snapshot of every position that moved or looks different now."""
-        after = shown(lineage, present.state)
-        if not changes and not present.touched and after == present.before:
+        after, before = shown(lineage, present.state), present.before
+        alike = after == before
+        if alike and not changes and not present.touched:
             return
         moment = Moment(format_instant(self._appended_at), late, self.fact)
-        snapshots = {deal for deal in after.keys() | present.before.keys() if after.get(deal) != present.before.get(deal)}
-        if present.touched:
-            snapshots.update(after)
+        snapshots = set(after) if present.touched else set()
+        if not alike:
+            snapshots.update(deal for deal in after.keys() | before.keys() if after.get(deal) != before.get(deal))
         for change in changes:
             content = change.publication.content
             self._remember(change)

@@ -9,7 +9,7 @@ class Topology:
     """`ingest` and `advance` over one program. An exception out of either is a bug of ours, never the record's fault.
 
     Attributes:
-        definitions_digest: Of the program's definitions.
+        definitions: Digests of what the program's definitions do.
         timed: Whether any definition arms a timer: only then must watermarks be written.
         ingest: One record of a source topic becomes facts, counted drops or a dead letter.
         advance: One record of the facts topic, a fact or a watermark, changes the state behind its partition and publishes what
@@ -17,7 +17,7 @@ class Topology:
     """
 
     def __init__(self, program: Program) -> None:
-        self.definitions_digest = program.definitions_digest
+        self.definitions = program.definitions
         self.timed = program.timed
         self.ingest = Ingest(program)
         self.advance = Advance(program)

@@ -42,6 +42,7 @@ class Time:
         if isinstance(message, Watermark):
             _note(time, message)
             effects.rows[row.WATERMARKS_KEY] = row.encode(time)
+        effects.reached = time.as_of
         self._fire(time, record, rows, effects)
 
     def _fire(self, time: row.Watermarks, record: FactsRecord, rows: Rows, effects: Effects) -> None:

@@ -1,4 +1,4 @@
-"""The Olist data set as what it would have been on topics: Segment calls for the first contact, HubSpot changes for the win.
+"""The Olist data set as what it would have been on topics: Segment calls for the first contact, whole HubSpot deals for the win.
 
 8,000 leads of a marketplace from 2017 and 2018, 842 of them won. Expected figures are counted from the CSV files' own columns.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from schemas.instants import DAY, MILLISECOND, format_instant, parse_instant
+from schemas.instants import DAY, format_instant, parse_instant
 
 LEADS, WON = 8000, 842
 BY_ORIGIN = {
@@ -40,13 +40,13 @@ definitions: {definitions}
 kafka: {{bootstrap.servers: "{bootstrap}"}}
 topics: {{prefix: {application}, partitions: 4}}
 state: {{path: {folder}/state}}
-identity: {{namespaces: [{{name: mql, kind: lead}}, {{name: anonymous, kind: visitor}}]}}
+identity: {{namespaces: [{{name: mql, kind: lead}}, {{name: anonymous, kind: visitor}}, {{name: deal, kind: deal}}]}}
 sources:
   web: {{topics: [{application}.web], format: segment, identifiers: {{userId: mql}}}}
   crm:
     topics: [{application}.crm]
     format: hubspot
-    identifiers: {{contact.objectId: mql}}
+    identifiers: {{contact.objectId: mql, deal.objectId: deal}}
 limits: {{batch_records: 500}}
 http: {{listen: "127.0.0.1:0"}}
 """
@@ -96,17 +96,14 @@ def _contact(row: dict[str, str]) -> Iterable[Record]:
 
 
 def _win(row: dict[str, str]) -> Record:
-    at = parse_instant(row["won_date"])
-    change = {
-        "subscriptionType": "contact.propertyChange",
-        "portalId": 1,
-        "objectId": row["mql_id"],
-        "propertyName": "lifecyclestage",
-        "propertyValue": "customer",
-        "changeSource": "CRM_UI",
-        "occurredAt": at // MILLISECOND,
+    at, lead = parse_instant(row["won_date"]), row["mql_id"]
+    deal = {
+        "id": f"deal-{row['seller_id']}",
+        "updatedAt": format_instant(at),
+        "properties": {"dealname": row["business_segment"], "hs_is_closed_won": "true", "closedate": row["won_date"]},
+        "associations": {"contacts": {"results": [{"id": lead, "type": "deal_to_contact"}]}},
     }
-    return Record("crm", json.dumps([change]).encode(), at, row["mql_id"])
+    return Record("crm", json.dumps([deal]).encode(), at, lead)
 
 
 def check(transitions: Iterable[dict[str, Any]], conversions: Iterable[dict[str, Any]], origin_of: dict[str, str]) -> None:
@@ -127,7 +124,8 @@ def check(transitions: Iterable[dict[str, Any]], conversions: Iterable[dict[str,
 def check_report(printed: str) -> None:
     """Hold what `report --format json` prints against the data set."""
     counted = {row["name"]: (row["reached"], row["now"]) for row in json.loads(printed) if row["kind"] != "conversion"}
-    assert counted == {"mql": (LEADS, LEADS - WON), "closed_won": (WON, WON)}
+    passed = {"sal": (WON, 0), "sql": (WON, 0)}  # by who was won: the data set knows nothing of their deals before
+    assert counted == {"mql": (LEADS, LEADS - WON), **passed, "closed_won": (WON, WON), "lost": (0, 0)}
 
 
 def _lead(body: dict[str, Any]) -> str:

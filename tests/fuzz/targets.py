@@ -109,7 +109,7 @@ def _compile(application: WrittenApplication, found: DefinitionSet) -> None:
     """What `lint` lets pass, `run` can do: compile it and take records; or it is refused by name."""
     if unbuilt(found, application):
         return
-    world = Loaded(application, found.funnels, Program(found.funnels, application))
+    world = Loaded(application, found.funnels, (), Program(found.funnels, application))
     for name, source in application.sources.items():
         drive([replace(record, source=name) for record in _sound(source.format)], world)
 

@@ -70,7 +70,10 @@ class Application:
     def grow(self, topic: str, count: int) -> None:
         """Give a topic more partitions, and let what is sent from here on know of them."""
         self.admin.create_partitions([NewPartitions(topic, count)])[topic].result()
-        self._producer = Producer(self.client(**{"linger.ms": 5}))
+        self._producer = producer = Producer(self.client(**{"linger.ms": 5}))
+        wait_until(
+            lambda: len(producer.list_topics(topic, 10).topics[topic].partitions) == count, "the new partitions to be known"
+        )
 
     def delete(self, *topics: str) -> None:
         """Delete topics, and wait until the brokers have done so."""

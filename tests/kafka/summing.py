@@ -11,16 +11,20 @@ import time
 from typing import Any
 
 from processors.sources.statement import SourceRecord
+from processors.topology.definition_digests import Definitions
 from processors.topology.effects import Effects, FactsRecord, Publish, Rows
+from processors.topology.rows import FORMAT
 
-DIGEST = "sha256:summing"
+DEFINITIONS = Definitions("sha256:summing", FORMAT, {"summing/1": "sha256:1"}, {"summing/1": 0})
 
 
 class Summing:
     """Deterministic: the same records give the same effects."""
 
-    def __init__(self, digest: str = DIGEST, *, naps: bool = False) -> None:
-        self.definitions_digest = digest
+    timed = False
+
+    def __init__(self, definitions: Definitions = DEFINITIONS, *, naps: bool = False) -> None:
+        self.definitions = definitions
         self._naps = naps
 
     def ingest(self, record: SourceRecord) -> Effects:
@@ -60,6 +64,7 @@ class Summing:
         assert len(list(rows.scan(f"step:{name}:".encode()))) == (count - 1) % 8, (
             "a step of this transaction is missing in a scan"
         )
+        effects.reached = record.appended_at
         effects.rows[key] = json.dumps([count, total]).encode()
         step = json.dumps({"key": name, "count": count, "sum": total, "at": record.appended_at}).encode()
         if count % 8:

@@ -20,6 +20,7 @@ from tests.kafka.application import PARTITIONS, Application
 from tests.kafka.guarded import PASSWORD, Guarded
 from tests.kafka.permissions import USER, grant_all, grants, revoke
 from tests.kafka.processes import wait_until
+from tests.kafka.summing import DEFINITIONS
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def permitted(guarded: Guarded, tmp_path: Path) -> Iterator[Application]:
 def findings(app: Application, **kafka: str) -> list[Finding]:
     told: dict[str, Any] = app.settings(kafka=kafka)
     told |= {"topics": OwnTopics(**told["topics"]), "state_path": Path(told["state_path"])}
-    return list(Inspection(EngineSettings(**told), PARTITIONS, None).findings())
+    return list(Inspection(EngineSettings(**told), PARTITIONS, None, DEFINITIONS).findings())
 
 
 def checked(app: Application, kafka: dict[str, str], code: int = 0) -> dict[str, dict[str, str]]:
@@ -72,6 +73,7 @@ def test_er31_er32_the_least_is_enough_and_the_password_is_not_said(permitted: A
     assert "authorizer is there" in done.stdout
     assert f"User:{USER} signs in by SCRAM-SHA-512" in done.stdout
     assert "is trusted: TLSv1.3" in done.stdout
+    assert "ok       definitions  state is not there yet" in done.stdout
     assert f"warning  permission   DELETE on topic {permitted.topics.facts}" in done.stdout
 
 
@@ -110,7 +112,7 @@ def test_er16_brokers_that_cannot_be_reached_are_said_with_the_reason_and_the_re
 ) -> None:
     found = findings(app, **kafka)
     assert said in " ".join(finding.says for finding in found)
-    assert {finding.area for finding in found if finding.state == "unknown"} == {"topic", "permission"}
+    assert {finding.area for finding in found if finding.state == "unknown"} == {"topic", "permission", "definitions"}
     assert all(finding.mend for finding in missing(found))
 
 
@@ -118,11 +120,14 @@ def test_er16_brokers_that_cannot_be_reached_are_said_with_the_reason_and_the_re
 def test_a_running_worker_of_the_instance_is_left_alone(app: Application, protocol: str) -> None:
     worker = app.worker(kafka={"group.protocol": protocol}).start().wait_ready()
     app.send_some(100)
-    found = checked(app, {"group.protocol": protocol})
+    app.wait_exact()
+    found = checked(app, {"group.protocol": protocol}, code=3)
     assert "it was left alone" in found[f"WRITE on transactional id {app.name}:one"]["says"]
     app.send_some(100)
     app.wait_exact()
     assert worker.running
+    assert found["summing version 1"]["state"] == "missing", "the definitions of the command are not those of the worker"
+    assert found[f"group {app.name}"]["says"].startswith("has members with other definitions: ")
     assert "authorizer" in found
     assert "everything is permitted" in found["authorizer"]["says"]
 

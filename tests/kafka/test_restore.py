@@ -163,13 +163,3 @@ def test_er03_another_partition_count_than_the_state_was_written_with_is_refused
     stopped.start()
     assert stopped.wait_ended() == 3
     assert "written with 4 partitions, the topic has 8 now" in stopped.output
-
-
-def test_state_of_other_definitions_is_refused_with_both_digests(app: Application, stopped: WorkerProcess) -> None:
-    other = app.worker(digest="sha256:other", log="other").start()
-    assert other.wait_ended() == 1
-    assert "sha256:summing" in other.output
-    assert "sha256:other" in other.output
-    stopped.start().wait_ready()
-    app.send_some(20)
-    app.wait_exact()

@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from processors.cli.main import app
+from processors.configuration.definitions import load_definitions
 from schemas.application import Application
 from tests.shared_material import ROOT
 
@@ -36,3 +37,10 @@ def test_the_store_survives_its_container() -> None:
 def test_the_published_port_is_the_one_the_worker_listens_on() -> None:
     listening = APPLICATION.http.listen.rpartition(":")[2]
     assert COMPOSE["services"]["worker"]["ports"] == [f"127.0.0.1:8080:{listening}"]
+
+
+def test_every_definition_that_ships_can_be_used_with_it() -> None:
+    """The folder of all of them is mounted: each field that one reads is given by a source."""
+    found, problems = load_definitions([ROOT / "funnels"], APPLICATION)
+    assert problems == []
+    assert found.funnels

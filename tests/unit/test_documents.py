@@ -19,6 +19,7 @@ from processors.engine import refusals
 from processors.engine.metrics import Metrics
 from processors.topology.deadletters import REASONS
 from schemas.application import Application, Identity, Limits, Namespace, Source, Topics
+from schemas.cases import Case, CaseFile, Counts, Expected, Given, Operation
 from schemas.definitions import Conversion, Funnel, Outcome, Policies, Stage
 from schemas.shape import Shape
 from tests.shared_material import ROOT
@@ -32,7 +33,7 @@ MACHINE = r"(?<![\w.])/(?:home|root|tmp|work|Users|opt|mnt)/"
 PACKAGE_HOST = r"pypi|pythonhosted|index-url|artifactory|nexus"
 
 FILES_PEOPLE_WRITE: dict[str, list[type[Shape]]] = {
-    "docs/definitions.md": [Funnel, Conversion, Stage, Outcome, Policies],
+    "docs/definitions.md": [Funnel, Conversion, Stage, Outcome, Policies, CaseFile, Case, Given, Expected, Operation, Counts],
     "docs/configuration.md": [Application, Topics, Identity, Namespace, Source, Limits],
 }
 
@@ -120,6 +121,15 @@ def test_the_example_of_the_readme_is_ready_to_run(tmp_path: Path) -> None:
     assert application is not None, problems
     definitions, found = load_definitions([Path(application.definitions)], application)
     assert [*found, *refused.unbuilt(definitions, application)] == []
+
+
+def test_the_example_of_a_given_expect_file_holds(tmp_path: Path) -> None:
+    """docs/definitions.md prints one for the funnel of the README."""
+    (example,) = [block for block in blocks(ROOT / "docs/definitions.md", "yaml") if "tests:" in block]
+    (tmp_path / "example.yml").write_text(blocks(ROOT / "README.md", "yaml")[1])
+    (tmp_path / "example.test.yml").write_text(example)
+    done = CliRunner().invoke(app, ["test", str(tmp_path)])
+    assert done.exit_code == 0, done.output
 
 
 def test_the_configurations_of_a_secured_cluster_have_no_mistake(tmp_path: Path) -> None:

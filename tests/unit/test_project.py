@@ -47,7 +47,9 @@ def test_every_make_target_is_in_the_help() -> None:
 
 def test_shipped_definitions_are_found_as_an_installation_finds_them() -> None:
     shipped = {file.name for file in resources.files("funnels").iterdir()}
-    assert {"hubspot-lifecycle.yml", "dreamdata-lead.yml"} <= shipped
+    names = {name.removesuffix(".test.yml") for name in shipped if name.endswith(".test.yml")}
+    assert {"dreamdata-lead", "hubspot-lifecycle", "leadsquared", "prospecting", "shop"} <= names
+    assert {f"{name}.yml" for name in names} <= shipped
 
 
 def test_the_contract_for_the_pure_core_covers_every_package_of_it() -> None:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from processors.cli.masking import DEEPEST, Mask, mask_of
 from processors.cli.tables import harmless
-from tests.unit.topology.ingested import IDENTITY, build, change, identify, ingest, letter
+from tests.unit.topology.ingested import IDENTITY, SOURCES, build, change, identify, ingest, letter
 from tests.worlds import application
 
 MASK = Mask(b"0123456789abcdef")
 SECRET = "zq-secret-7734"
 """Never part of a name, a type or a digest."""
+RECORDS = {"explode": "rows[*]", "time": {"path": "at"}, "records": [{"event": "Demo", "identifiers": {"who": "user"}}]}
+"""A mapping of a source's records."""
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.just(SECRET)
 trees = st.recursive(
@@ -99,10 +101,16 @@ def test_a_snapshots_key_keeps_grain_and_funnel() -> None:
         (change("status", {SECRET: SECRET}), "crm"),
         ([change("need", "true"), change("status", SECRET), change("status", f"it's {SECRET}")], "crm"),
         (change("status", "1") | {"occurredAt": SECRET}, "crm"),
+        ({"id": 9, "properties": {"dealstage": "x"}, "associations": {"contacts": [7, SECRET]}}, "crm"),
+        ({"rows": [SECRET]}, "shop"),
+        ({"rows": {"a": SECRET}}, "shop"),
+        ({"rows": [{"who": 1, "at": SECRET}]}, "shop"),
     ],
 )
 def test_a_sentence_quotes_nothing_of_the_record(body: Any, source: str) -> None:
-    sentence = letter(ingest(body, source=source, world=build()))[1]["dead-letter-sentence"]
+    shop = {"topics": ["shop"], "format": "mapping", "mapping": RECORDS}
+    world = build(sources={**SOURCES, "shop": shop})
+    sentence = letter(ingest(body, source=source, world=world))[1]["dead-letter-sentence"]
     assert SECRET in sentence, "it would prove nothing"
     assert SECRET not in MASK.sentence(sentence)
     assert Mask(b"", show=True).sentence(sentence) == sentence

@@ -43,7 +43,13 @@ def test_cases_load_without_errors_and_fit_the_published_schema(shared: Path) ->
 def test_what_ships_has_neither_errors_nor_warnings() -> None:
     found, problems = load_definitions([ROOT / "funnels"])
     assert problems == []
-    assert [funnel.funnel for funnel in found.funnels] == ["dreamdata-lead", "hubspot-lifecycle"]
+    assert [funnel.funnel for funnel in found.funnels] == [
+        "dreamdata-lead",
+        "hubspot-lifecycle",
+        "leadsquared",
+        "prospecting",
+        "shop",
+    ]
     assert {funnel.effective_from for funnel in found.funnels} == {parse_instant("2015-01-01")}
     for file in found.files:
         jsonschema.validate(file.document.data, definition_json_schema())

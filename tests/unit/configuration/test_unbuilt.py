@@ -82,7 +82,7 @@ def test_all_that_is_built_is_accepted(tmp_path: Path) -> None:
     second = HEADER.replace("version: 1", "version: 2").replace("2026-01-01", "2026-03-01")
     body = """also: [deal]
 conversions:
-  - {name: x, description: d, when: {event: A, if: {lead.s: {at_least: 2}}}, exclusive: g, value: {amount: lead.a, currency: lead.c}}
+  - {name: x, description: d, when: {event: A, if: {lead.s: 2}}, exclusive: g, value: {amount: lead.a, currency: lead.c}}
   - {name: y, description: d, when: {event: B, event.page: {matches: "^h"}}, exclusive: g, count: once_per_session}
   - {name: z, description: d, when: {event: C}, count: {once_per_window: 1d}}
   - {name: v, description: d, when: {event: D}, count: once_per_deal}

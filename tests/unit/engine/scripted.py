@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from processors.engine.admin import OffsetSpec
 from processors.engine.assignment import Assignment
 from processors.engine.broker_errors import BrokerErrors
+from processors.engine.driven import Topology
 from processors.engine.health import Health
 from processors.engine.lanes import Lane, Place
 from processors.engine.loop import Loop
@@ -22,9 +23,10 @@ from processors.engine.settings import Clients, EngineSettings, Limits
 from processors.engine.starts import Start, Starts
 from processors.engine.transaction import Transaction
 from processors.engine.watchdog import Watchdog
+from processors.engine.watermarks import Watermarks
 from processors.state.memory import MemoryStore
 from schemas.application import OwnTopics
-from tests.kafka.summing import Summing
+from tests.kafka.summing import DEFINITIONS, Summing
 
 TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
 
@@ -32,8 +34,11 @@ TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", 
 class Record:
     """A consumed record."""
 
-    def __init__(self, topic: str, partition: int, offset: int, key: bytes, value: bytes) -> None:
+    def __init__(
+        self, topic: str, partition: int, offset: int, key: bytes, value: bytes, milliseconds: int = 1_700_000_000_000
+    ) -> None:
         self._all = (topic, partition, offset, key, value)
+        self._milliseconds = milliseconds
 
     def error(self) -> None:
         return None
@@ -54,7 +59,7 @@ class Record:
         return self._all[4]
 
     def timestamp(self) -> tuple[int, int]:
-        return 2, 1_700_000_000_000
+        return 2, self._milliseconds
 
     def headers(self) -> None:
         return None
@@ -72,6 +77,7 @@ class Consumer:
         self.began: dict[Place, int] = {}
         self.offsets: dict[Place, int] = {}
         self.unanswered = 0
+        self.positions: dict[Place, int] = {}
         self.paused: set[Place] = set()
         self.sought: list[tuple[str, int, int]] = []
         self.callbacks: dict[str, Callable[..., None]] = {}
@@ -108,6 +114,11 @@ class Consumer:
             TopicPartition(each.topic, each.partition, self.offsets.get((each.topic, each.partition), -1001)) for each in places
         ]
 
+    def position(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        return [
+            TopicPartition(each.topic, each.partition, self.positions.get((each.topic, each.partition), -1001)) for each in places
+        ]
+
     def assign(self, places: list[TopicPartition]) -> None:
         self.assigned = [(place.topic, place.partition) for place in places]
         self.began |= {(place.topic, place.partition): place.offset for place in places}
@@ -137,6 +148,7 @@ class Producer:
     def __init__(self) -> None:
         self.open: list[tuple[str, Any, Any]] = []
         self.committed: list[tuple[str, Any, Any]] = []
+        self.addressed: list[Place] = []
         self.offsets: dict[Place, int] = {}
         self.calls: list[str] = []
         self.failures: dict[str, list[KafkaError]] = {}
@@ -150,6 +162,7 @@ class Producer:
     def produce(self, topic: str, value: Any, key: Any, partition: int, on_delivery: Any, _: None, __: int, headers: Any) -> None:
         self._call("produce")
         self.open.append((topic, key, value))
+        self.addressed.append((topic, partition))
         if on_delivery is not None:
             self._end += 10
             delivered = Record(topic, partition, self._end, key, value)
@@ -196,6 +209,9 @@ class Future:
     def done(self) -> bool:
         return True
 
+    def exception(self) -> None:
+        return None
+
     def result(self) -> "Future":
         return self
 
@@ -206,10 +222,12 @@ class Admin:
     def __init__(self) -> None:
         self.logs: dict[Place, Bounds] = {}
 
-    def list_offsets(self, asked: dict[TopicPartition, Any], **_: Any) -> dict[TopicPartition, Any]:
-        [(place, spec)] = asked.items()
+    def list_offsets(self, asked: dict[TopicPartition, Any], **_: Any) -> dict[TopicPartition, Future]:
+        return {place: Future(self._offset(place, spec)) for place, spec in asked.items()}
+
+    def _offset(self, place: TopicPartition, spec: object) -> int:
         bounds = self.logs.get((place.topic, place.partition), Bounds(0, 100))
-        return {place: Future(bounds.end if isinstance(spec, type(OffsetSpec.latest())) else bounds.earliest)}  # type: ignore[no-untyped-call]
+        return bounds.end if isinstance(spec, type(OffsetSpec.latest())) else bounds.earliest  # type: ignore[no-untyped-call]
 
 
 class Restorer:
@@ -248,7 +266,7 @@ class Storehouse:
 class Bench:
     """A loop on scripted clients."""
 
-    def __init__(self, limits: Limits | None = None, **settings_of_it: Any) -> None:
+    def __init__(self, limits: Limits | None = None, topology: Topology | None = None, **settings_of_it: Any) -> None:
         self.settings = settings = EngineSettings(
             "app", "one", {"bootstrap.servers": "x"}, {"in": "web"}, TOPICS, Path("state"), limits or Limits(), **settings_of_it
         )
@@ -261,8 +279,9 @@ class Bench:
         self.parts = parts = Parts(
             settings,
             Clients(settings),
-            "sha256:summing",
+            DEFINITIONS,
             2,
+            (("in", 0), ("in", 1)),
             cast(Any, self.admin),
             cast(Any, self.consumer),
             transaction,
@@ -273,7 +292,8 @@ class Bench:
             Health(60),
             stopping,
         )
-        self.loop = Loop(parts, Processing(parts, Summing()))
+        topology = topology or Summing()
+        self.loop = Loop(parts, Processing(parts, topology), Watermarks(parts, timed=topology.timed))
         self.assignment = Assignment(parts, Starts(parts), cast(Any, Restorer()), self.loop.finish, self.loop.abandon)
         self.assignment.subscribe(["in", "facts"])
         self._stopping = stopping

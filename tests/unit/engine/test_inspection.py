@@ -6,6 +6,7 @@ from processors.engine.findings import missing
 from processors.engine.inspection import Inspection
 from processors.engine.settings import EngineSettings
 from schemas.application import OwnTopics
+from tests.kafka.summing import DEFINITIONS
 
 TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
 
@@ -19,7 +20,7 @@ def test_files_that_are_not_there_are_findings_and_the_rest_is_unknown(tmp_path:
         "ssl.certificate.location": gone,
     }
     settings = EngineSettings("app", "one", kafka, {"in": "web"}, TOPICS, tmp_path)
-    found = list(Inspection(settings, 4, None).findings())
+    found = list(Inspection(settings, 4, None, DEFINITIONS).findings())
     assert {finding.subject for finding in missing(found)} == {"kafka.ssl.*", "127.0.0.1:1"}
     assert gone in " ".join(finding.says for finding in missing(found))
-    assert {finding.area for finding in found if finding.state == "unknown"} == {"topic", "permission"}
+    assert {finding.area for finding in found if finding.state == "unknown"} == {"topic", "permission", "definitions"}

@@ -5,16 +5,18 @@ import json
 import pytest
 from confluent_kafka import KafkaError
 
+from processors.engine.mark import KEY, Mark, decode
 from processors.engine.stop import Stop
+from tests.kafka.summing import DEFINITIONS
 from tests.unit.engine.scripted import Bench, Record
 
 FACTS, INPUT = ("facts", 0), ("in", 0)
 ALL = (FACTS, ("facts", 1), INPUT)
 
 
-def fact(offset: int, value: int | str = 1, partition: int = 0) -> Record:
+def fact(offset: int, value: int | str = 1, partition: int = 0, milliseconds: int = 7) -> Record:
     body = json.dumps({"key": "a", "value": str(value)}).encode()
-    return Record("facts", partition, offset, b"a", body)
+    return Record("facts", partition, offset, b"a", body, milliseconds)
 
 
 def steps(bench: Bench) -> list[int]:
@@ -41,6 +43,19 @@ def test_a_batch_is_one_transaction_and_the_store_follows_it(bench: Bench) -> No
     position = store.position(0)
     assert position is not None
     assert position.offset == 11
+
+
+def test_the_mark_says_which_versions_wrote_the_rows_and_how_far_time_has_come(bench: Bench) -> None:
+    """The furthest that it ever came, whatever came late, and whoever owned the partition before."""
+
+    def mark() -> Mark:
+        return decode(bench.storehouse.store.get(0, KEY) or b"")
+
+    bench.run([fact(0, milliseconds=5), fact(1, milliseconds=9), fact(2, milliseconds=8)])
+    assert mark() == Mark(3, DEFINITIONS.digest, 2, 9_000, DEFINITIONS.rows, DEFINITIONS.versions)
+    bench.run([bench.consumer.rebalance("on_revoke", *ALL)], [bench.consumer.rebalance("on_assign", *ALL)])
+    bench.run([fact(3, milliseconds=2)])
+    assert (mark().facts, mark().reached) == (4, 9_000)
 
 
 def test_er19_partitions_revoked_within_a_batch_are_committed_and_their_later_records_dropped(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from processors.engine.membership import member_name
 from processors.engine.settings import Clients, EngineSettings, Limits
 from processors.engine.stop import Stop
 from schemas.application import OwnTopics
@@ -60,8 +61,8 @@ def test_all_faults_are_said_at_once() -> None:
 
 def test_er01_er05_er15_what_exactness_needs_is_set() -> None:
     made = clients({"ssl.ca.location": "ca.pem", "fetch.min.bytes": 10, "linger.ms": 1})
-    consumer, producer, reader = made.consumer(), made.producer(), made.reader()
-    assert consumer["group.instance.id"] == "one"
+    consumer, producer, reader = made.consumer("sha256:mine"), made.producer(), made.reader()
+    assert consumer["group.instance.id"] == member_name("one", "sha256:mine")
     assert consumer["partition.assignment.strategy"] == "range"
     assert consumer["enable.auto.commit"] == consumer["allow.auto.create.topics"] == "false"
     assert producer["transactional.id"] == "app:one"
@@ -74,7 +75,8 @@ def test_er01_er05_er15_what_exactness_needs_is_set() -> None:
 
 
 def test_er02_the_new_protocol_is_dynamic_and_names_no_broker_side_setting() -> None:
-    consumer = clients({"group.protocol": "consumer"}).consumer()
+    consumer = clients({"group.protocol": "consumer", "client.id": "mine"}).consumer("sha256:mine")
     assert consumer["group.remote.assignor"] == "range"
+    assert consumer["client.id"] == member_name("mine", "sha256:mine")
     for name in ("group.instance.id", "session.timeout.ms", "partition.assignment.strategy"):
         assert name not in consumer

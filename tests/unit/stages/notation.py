@@ -50,6 +50,12 @@ def live(text: str | Program, *facts: Fact) -> Timeline:
     return lived.timeline(lived.funnels[0], facts)
 
 
+def live_until(text: str | Program, hour: float, *facts: Fact) -> Timeline:
+    """The timeline of these facts, with timers fired until so many hours after START."""
+    lived = world(text) if isinstance(text, str) else text
+    return lived.timeline(lived.funnels[0], facts, START + round(hour * HOUR))
+
+
 def path(text: str | Program, *facts: Fact) -> list[str]:
     """The moves of these facts, a line each."""
     return [line(move) for move in live(text, *facts).moves]
@@ -64,9 +70,14 @@ def steps(written: str) -> list[Fact]:
 
 def line(move: Move) -> str:
     """A move as a line."""
+    return line_of(move, HOUR)
+
+
+def line_of(move: Move, unit: int) -> str:
+    """A move as a line, its time in units of so many microseconds after START."""
     target = f"{move.target.name}#{move.target.entry}" if move.target else "-"
     source = move.source.name if move.source else "-"
-    return _line(_hours(move.effective_at), move.kind, source, target, move.skipped, move.flags)
+    return _line(f"{(move.effective_at - START) / unit:g}", move.kind, source, target, move.skipped, move.flags)
 
 
 def _line(hours: str, kind: str, source: str, target: str, skipped: Iterable[str], flags: Iterable[str]) -> str:

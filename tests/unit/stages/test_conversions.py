@@ -46,7 +46,7 @@ policies: {skip: allow}
         ("happened: not matched later", [fact(0, "Demo"), fact(1, "Joined")], ["0 demo counted advanced", "1 signup counted"]),
     ],
 )
-def test_conversions(rule: str, facts: list[Fact], matches: list[str]) -> None:
+def test_rules_1_2_and_3_what_an_event_is(rule: str, facts: list[Fact], matches: list[str]) -> None:
     assert conversions(FUNNEL, *facts) == matches, rule
 
 

@@ -171,3 +171,16 @@ def test_rule_16_a_deletion_out_of_a_detour() -> None:
 
 def test_a_deleted_record_enters_nothing() -> None:
     assert path(STEPS, fact(0, "delete"), *steps("x b won")) == []
+
+
+def test_rule_10_a_missed_service_level_does_not_keep_a_latch_from_ending() -> None:
+    """The two timers of one stage are told apart (rules 10 and 29)."""
+    timed = (
+        "stages: [{name: lead, when: {event: Signup}, expires: {after: 3h, anchor: last}, sla: 1h}, {name: b, when: {event: B}}]"
+    )
+    assert path(timed, fact(0, "Signup"), fact(9, "B")) == [
+        "0 advance ->lead#1",
+        "1 notice lead>lead#1 !sla_missed",
+        "3 expire lead>-",
+        "9 advance ->b#1 skipped lead !skip",
+    ]

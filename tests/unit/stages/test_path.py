@@ -54,7 +54,7 @@ IGNORED = STEPS + "policies: {backward: ignore}"
         ),
     ],
 )
-def test_path(rule: str, funnel: str, said: str, moves: str) -> None:
+def test_rules_4_5_6_7_8_and_12_where_a_lead_goes(rule: str, funnel: str, said: str, moves: str) -> None:
     assert path(funnel, *steps(said)) == moves.split("; "), rule
 
 

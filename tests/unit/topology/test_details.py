@@ -6,6 +6,7 @@ import pytest
 
 from processors.classification.predicates import compile_test
 from schemas.conditions import FieldTest
+from schemas.instants import HOUR
 from tests.unit.stages.notation import STEPS, conversions, definition, live, path, steps, world
 from tests.unit.topology.ingested import change, demo, ingest, letter, webhook
 from tests.unit.topology.test_advance import SIGNALS, moved, snapshots
@@ -106,7 +107,7 @@ def test_an_outcome_that_ends_at_this_instant_is_no_reentry() -> None:
 def test_types_and_authority_of_what_is_read_belong_to_the_digest() -> None:
     """They decide what a stored value means, so workers that differ in them must not share state."""
     digests = {
-        program(definition(STEPS), authority={"lead.step": order}).definitions_digest
+        program(definition(STEPS), authority={"lead.step": order}).definitions.digest
         for order in (["crm", "web"], ["web", "crm"])
     }
     assert len(digests) == 2
@@ -122,3 +123,9 @@ def test_evidence_writes_instants_as_every_time_in_a_record() -> None:
     seen = "stages: [{name: m, while: {lead.created_at: {after: '2025-06-01'}}}]"
     (move,) = live(seen, fact(0, created_at=START)).moves
     assert move.read == {"lead.created_at": "2026-01-01T00:00:00Z"}
+
+
+def test_the_state_has_come_to_the_time_of_what_happened_late_or_not() -> None:
+    """By it a new version is refused that would judge anew what was judged."""
+    took = History(program(definition(STEPS))).take([fact(5, step="a"), fact(2, step="b"), fact(5, step="a")])
+    assert [effects.reached - START for effects in took.effects] == [5 * HOUR, 2 * HOUR, 5 * HOUR]

@@ -1,7 +1,7 @@
-"""Whether the state was written with as many partitions as the topics have, found out before anything is joined (ER-3).
+"""The last mark of every changelog partition, read from its end before anything is joined, without restoring anything.
 
-A restore would say so too, but per partition and only there: a new one has no state to contradict it, so a worker that owns only
-such would go on and begin every lead anew. One mark of any partition tells, and every transaction leaves one at its end.
+A restore looks at marks too, but per partition and only at those it owns. Whether there are as many partitions as the state was
+written with (ER-3), and whether these definitions may go on with it, must be known of all before the first one is continued.
 """
 
 import time
@@ -17,39 +17,39 @@ from processors.engine.triage import Verdict, ending, error_of, triage
 _TIMEOUT = 10.0
 _REFRESH = 2.0
 _PAUSE = 0.2
-_UNANSWERED = object()
 _TAIL = 200
 """Offsets looked at first; rows of an aborted transaction may lie behind the last mark, so it goes back by the square of that."""
 
 
-def check_partition_count(reader: Consumer, changelog: str, partitions: int, within: float, beat: Callable[[], None]) -> None:
-    """Refuse state that was written with another partition count.
+def last_marks(
+    reader: Consumer, changelog: str, partitions: int, within: float, beat: Callable[[], None]
+) -> dict[int, mark.Mark]:
+    """The last mark of each partition that has one.
 
     Args:
-        reader: Of uncommitted records, so that an open transaction does not hide the marks; is closed.
+        reader: Of uncommitted records, so that an open transaction does not hide marks, or of committed ones; is closed.
         changelog: The topic with the marks.
         partitions: How many partitions it has now.
         within: Seconds to keep trying brokers that do not answer, or whose leaders move.
         beat: Called between the tries.
 
     Raises:
-        Stop: The count is another one, or the changelog cannot be read.
+        Stop: The changelog cannot be read.
     """
     places = [TopicPartition(changelog, number) for number in range(partitions)]
     deadline = time.monotonic() + within
     try:
-        while (found := _tried(reader, places, deadline)) is _UNANSWERED:
+        while (found := _tried(reader, places, deadline)) is None:
             beat()
     finally:
         reader.close()
-    if isinstance(found, mark.Mark) and found.partitions != partitions:
-        raise mark.grown(f"topic {changelog}", found.partitions, partitions)
+    return found
 
 
-def _tried(reader: Consumer, places: list[TopicPartition], deadline: float) -> mark.Mark | object | None:
-    """Any mark, none, or no answer yet: leaders move, and of topics just made nobody knows them at once."""
+def _tried(reader: Consumer, places: list[TopicPartition], deadline: float) -> dict[int, mark.Mark] | None:
+    """The marks, or no answer yet: leaders move, and of topics just made nobody knows them at once."""
     try:
-        return _any_mark(reader, places)
+        return _from_the_end(reader, places)
     except KafkaException as raised:
         error = error_of(raised)
     topic = places[0].topic
@@ -60,33 +60,36 @@ def _tried(reader: Consumer, places: list[TopicPartition], deadline: float) -> m
     with suppress(KafkaException):
         reader.list_topics(topic, timeout=_REFRESH)
     time.sleep(_PAUSE)
-    return _UNANSWERED
+    return None
 
 
-def _any_mark(reader: Consumer, places: list[TopicPartition]) -> mark.Mark | None:
-    """The first mark met at the end of any partition; None when there is none."""
+def _from_the_end(reader: Consumer, places: list[TopicPartition]) -> dict[int, mark.Mark]:
+    """Back from the end of every partition until its last mark is met, or its beginning."""
     bounds = {place.partition: reader.get_watermark_offsets(place, timeout=_TIMEOUT) for place in places}
+    unmet = {number: (low, high) for number, (low, high) in bounds.items() if high > low}
+    found: dict[int, mark.Mark] = {}
     back = _TAIL
-    while True:
-        starts = {number: max(low, high - back) for number, (low, high) in bounds.items() if high > low}
-        found = _read_for_mark(reader, places[0].topic, starts)
-        if found is not None or all(start == bounds[number][0] for number, start in starts.items()):
-            return found
+    while unmet:
+        starts = {number: max(low, high - back) for number, (low, high) in unmet.items()}
+        found |= _read_to_the_end(reader, places[0].topic, starts)
+        unmet = {number: bound for number, bound in unmet.items() if number not in found and starts[number] > bound[0]}
         back *= _TAIL
+    return found
 
 
-def _read_for_mark(reader: Consumer, topic: str, starts: dict[int, int]) -> mark.Mark | None:
+def _read_to_the_end(reader: Consumer, topic: str, starts: dict[int, int]) -> dict[int, mark.Mark]:
     reader.assign([TopicPartition(topic, number, start) for number, start in starts.items()])
+    found: dict[int, mark.Mark] = {}
     unfinished = set(starts)
     while unfinished:
         message = reader.poll(_TIMEOUT)
         if message is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer"))
-        error, value = message.error(), message.value()
+        error, value, number = message.error(), message.value(), message.partition() or 0
         if error is None and message.key() == mark.KEY and value is not None:
-            return mark.decode(value)
+            found[number] = mark.decode(value)
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
             raise KafkaException(error)
         if error is not None:
-            unfinished.discard(message.partition() or 0)
-    return None
+            unfinished.discard(number)
+    return found

@@ -1,0 +1,82 @@
+"""Everything that is kept of one lead: its facts and the time of its partition, and what was published of it.
+
+From the folder of a replay, or from the topics of a running application. The changelog is read as a whole: a lead's rows lie
+wherever its identifier was hashed to.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from processors.cli.loading import Loaded
+from processors.engine.stop import INPUT, Stop
+from processors.state.rows import Damaged
+from processors.state.store import rows_at_rest
+from processors.topology import rows as row
+from schemas.facts import Fact, entity_key
+
+FACT, ENTITY = b"f", slice(1, 17)
+"""The first byte of the keys of fact rows, and where they name the entity."""
+
+
+class LeadRecords(NamedTuple):
+    """What is kept of one lead."""
+
+    facts: list[Fact]
+    as_of: int
+    """Until when timers have fired, in microseconds; 0 where nothing says."""
+    transitions: list[dict[str, Any]]
+    """Bodies of the transitions that were published, in order."""
+
+
+def of_replay(folder: Path, entity: str) -> LeadRecords:
+    """What a replay kept.
+
+    Raises:
+        Stop: It is no folder that replay wrote.
+    """
+    key = entity_key(entity)
+    try:
+        rows = dict(rows_at_rest(folder / "state", 0, row.facts_prefix(key)))
+        time = dict(rows_at_rest(folder / "state", 0, row.WATERMARKS_KEY))
+        with (folder / "transitions.ndjson").open("rb") as lines:
+            bodies = [body for body in map(_body, lines) if body["subject"]["id"] == entity]
+    except (Damaged, OSError, ValueError, LookupError) as error:
+        raise Stop(INPUT, f"{folder} cannot be read as what replay wrote: {error}; run replay again.") from error
+    return LeadRecords(_facts(rows.values()), _as_of(time.get(row.WATERMARKS_KEY)), bodies)
+
+
+def _body(line: bytes) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.json.decode(line)["value"]
+    return body
+
+
+def of_topics(loaded: Loaded, entity: str) -> LeadRecords:
+    """What the topics of a running application keep; committed records only, read outside its group."""
+    from processors.engine.reading import read_topic
+
+    key, names, kafka = entity_key(entity), loaded.application.own_topics, loaded.application.kafka
+    rows: dict[bytes, bytes] = {}
+    times: dict[int, bytes] = {}
+    home = -1
+    for record in read_topic(kafka, names.changelog):
+        name, value, partition = record.key() or b"", record.value(), record.partition() or 0
+        if name == row.WATERMARKS_KEY and value is not None:
+            times[partition] = value
+        elif name[:1] == FACT and name[ENTITY] == key:
+            home = partition
+            rows.pop(name, None)
+            if value is not None:
+                rows[name] = value
+    published = (record.value() or b"" for record in read_topic(kafka, names.transitions) if record.key() == entity.encode())
+    return LeadRecords(_facts(rows.values()), _as_of(times.get(home)), [msgspec.json.decode(value) for value in published])
+
+
+def _facts(values: Iterable[bytes]) -> list[Fact]:
+    return [row.decode_fact(value).fact for value in values]
+
+
+def _as_of(value: bytes | None) -> int:
+    return row.decode_watermarks(value).as_of if value is not None else 0
