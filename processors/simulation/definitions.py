@@ -1,95 +1,18 @@
 """Definitions by chance: small funnels in which rules of every kind meet, over a handful of events and values.
 
-Whatever comes out is a definition that `lint` accepts; a test holds it against that. Words are few, so that rules of one case
-read the same facts, and durations lie on the grid of `arrivals`, so that timers end at instants at which something happens.
+Whatever comes out is a definition that `lint` accepts; a test holds it against that. Durations lie on the grid of `records`, so
+that timers end at instants at which something happens.
 """
 
 from copy import deepcopy
 from typing import Any
 
+from processors.simulation.application import DEAL_ENDS, DEAL_STAGES, EVENTS, PLANS, SCORES, START, STATUSES, Written
 from processors.simulation.dice import Dice
 from schemas.instants import DAY, format_instant, parse_instant
 
-Written = dict[str, Any]
-
-START = parse_instant("2026-01-01")
-EVENTS = ("Demo", "Signup", "Order", "Recycle")
-PLANS = ("free", "team", "pro")
-STATUSES = ("open", "parked", "customer", "gone")
-SCORES = (1, 3, 5)
-DEAL_STAGES = ("lead_in", "validated", "proposal")
-DEAL_ENDS = ("signed", "dropped")
 DURATIONS = ("6h", "1d", "36h", "3d")
 METHODS = ("once_per_lead", "once_per_deal", "once_per_session", {"once_per_window": "1d"})
-
-_OF_DEALS = {
-    "deal.stage": "stage",
-    "deal.amount": "amount",
-    "deal.currency": "currency",
-    "deal.is_won": "won",
-    "deal.closed_at": "closed",
-}
-_DEAL: Written = {"identifiers": {"deal": "deal"}, "attach": {"lead": "lead"}}
-_PROPERTIES = {name: name for name in ("hard", "amount", "currency", "tone")}
-
-APPLICATION: Written = {
-    "application": "simulated",
-    "definitions": "funnels",
-    "identity": {
-        "namespaces": [
-            {"name": "lead", "kind": "lead"},
-            {"name": "deal", "kind": "deal", "from": ["crm", "desk"]},
-            {"name": "anonymous", "kind": "visitor"},
-        ]
-    },
-    "sources": {
-        "web": {
-            "topics": ["web.records"],
-            "format": "segment",
-            "identifiers": {"userId": "lead", "anonymousId": "anonymous"},
-            "fields": {"lead.plan": {"from": "traits.plan"}, "lead.score": {"from": "traits.score", "type": "number"}},
-        },
-        "crm": {
-            "topics": ["crm.records"],
-            "format": "hubspot",
-            "identifiers": {"contact.objectId": "lead", "deal.objectId": "deal"},
-            "fields": {
-                "lead.need": {"from": "need", "type": "bool"},
-                "lead.plan": {"from": "plan"},
-                "lead.due_at": {"from": "due"},
-                "lead.amount": {"from": "amount", "type": "decimal"},
-                "lead.currency": {"from": "currency"},
-            },
-        },
-        "desk": {
-            "topics": ["desk.records"],
-            "format": "mapping",
-            "session": "session",
-            "mapping": {
-                "id": "no",
-                "time": {"path": "at", "unit": "ms"},
-                "records": [
-                    {"where": {"what": "deal"}, "change": "deal", **_DEAL, "set": _OF_DEALS},
-                    {"where": {"what": "deal gone"}, "delete": "deal", **_DEAL},
-                    {"where": {"what": "deal back"}, "restore": "deal", **_DEAL},
-                    {"where": {"what": "gap"}, "gap": "lead", "identifiers": {"lead": "lead"}},
-                    *(
-                        {
-                            "where": {"what": event},
-                            "event": event,
-                            "identifiers": {"lead": "lead", "deal": "deal"},
-                            "properties": _PROPERTIES,
-                        }
-                        for event in EVENTS
-                    ),
-                ],
-            },
-        },
-    },
-    "authority": {"lead.plan": ["crm", "web"], **{field: ["desk", "crm"] for field in _OF_DEALS}},
-    "limits": {"future": "30d"},
-}
-"""All sources speak of the same leads, and two each of their plan and of their deals."""
 
 
 def funnels(dice: Dice) -> tuple[Written, ...]:

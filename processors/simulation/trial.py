@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from processors.simulation.definitions import APPLICATION, START
+from processors.simulation.application import APPLICATION, START
 from processors.simulation.schedule import Case, Commit, Watermark
 from processors.simulation.verdict import Broken, Verdict
 from processors.simulation.worker import Worker

@@ -13,8 +13,9 @@ from processors.configuration.application import load_application
 from processors.configuration.definitions import load_definitions
 from processors.configuration.problems import errors
 from processors.simulation.__main__ import explained, main, try_seeds
+from processors.simulation.application import APPLICATION
 from processors.simulation.arrivals import case_of
-from processors.simulation.definitions import APPLICATION, funnels
+from processors.simulation.definitions import funnels
 from processors.simulation.dice import Dice
 from processors.simulation.schedule import Case, described
 from processors.simulation.shrinking import shortest
