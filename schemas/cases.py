@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, PlainValidator, StrictInt, StrictStr, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, StrictInt, StrictStr, WithJsonSchema, model_validator
 
 from schemas.conditions import Scalar
 from schemas.definitions import Name, Text
@@ -19,7 +19,7 @@ from schemas.mistakes import Misshapen, Mistake, shown
 from schemas.quantities import Instant
 from schemas.shape import AtLeastOne, Shape
 
-_DAYS = re.compile(r"d(-?[0-9]{1,6}(?:\.[0-9]{1,12})?)\Z")
+DAYS_PATTERN = r"^d(-?[0-9]{1,6}(?:\.[0-9]{1,12})?)$"
 _ROUND = 10_000
 """A moment is shown in days where ten thousandths of a day, which are some seconds, say it whole."""
 
@@ -39,7 +39,7 @@ def parse_moment(written: Any) -> Moment:
     """Read `d3` or an instant; raises ValueError."""
     if isinstance(written, Moment):
         return written
-    if isinstance(written, str) and (days := _DAYS.match(written)):
+    if isinstance(written, str) and (days := re.match(DAYS_PATTERN, written)):
         return Moment(round(float(days[1]) * DAY), relative=True)
     try:
         return Moment(parse_instant(str(written)), relative=False)
@@ -72,8 +72,8 @@ def _text(written: Any) -> Any:
     return str(written) if isinstance(written, int) and not isinstance(written, bool) else written
 
 
-When = Annotated[Moment, PlainValidator(parse_moment)]
-Label = Annotated[StrictStr, BeforeValidator(_text)]
+When = Annotated[Moment, PlainValidator(parse_moment), WithJsonSchema({"shape": "moment"})]
+Label = Annotated[StrictStr, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer"]})]
 Kind = Literal["advance", "regress", "expire", "outcome", "reopen", "detour", "return", "withdraw", "merge", "erase", "notice"]
 
 

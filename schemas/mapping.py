@@ -85,6 +85,7 @@ class RecordShape(Shape):
         set_: Canonical field to where the record has it.
         properties: Name in `event.properties` to the path of the value.
         snapshot: The record is the whole object as it is now, not a change of it.
+        backfill: The record imports the past: never too late, and no alert's business (rules 19, 30).
     """
 
     where: dict[PathText, Values] = Field(default={}, description="What its records have; any record if absent.")
@@ -100,6 +101,7 @@ class RecordShape(Shape):
     )
     properties: dict[Text, PathText] = Field(default={}, description="Name in event.properties to a path.")
     snapshot: StrictBool = Field(default=False, description="A whole object rather than a change of it.")
+    backfill: StrictBool = Field(default=False, description="An import of the past: never too late, and marked as such.")
 
 
 class RecordMapping(Shape):

@@ -8,15 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from processors.cli.loading import Loaded, load
 from processors.engine.reading import read_topic
+from processors.topology import rows
+from schemas.instants import SECOND
 from tests.command import funnelstream
 from tests.kafka.processes import WorkerProcess
 
 QUIET = 180.0
 """Seconds in which everything that was sent must be through."""
+_ROUNDS = 3
+"""How often ends are looked up: a record of a source becomes facts, and many timers that are due become a message of the next."""
 
 
 class Deployment:
@@ -64,34 +68,67 @@ class Deployment:
         }
 
     def wait_through(self, attend: Callable[[], None] = lambda: time.sleep(0.3)) -> None:
-        """Wait until the group has committed every record of the sources and of facts, and no more come.
+        """Wait until the group has committed every record of the sources and of facts that there is, and what came of it.
+
+        Where definitions arm timers, watermarks keep coming: it is what was there that is waited for, a few times over.
 
         Args:
             attend: Called between two looks.
         """
         consumer = Consumer({**self.kafka, "group.id": self.loaded.application.application, "log_level": 0})
         deadline = time.monotonic() + QUIET
-        still = 0
         try:
-            while still < 3:
-                behind = self._behind(consumer)
-                still = 0 if behind else still + 1
-                assert time.monotonic() < deadline, f"still behind after {QUIET:.0f} s: {behind}"
+            for _ in range(_ROUNDS):
+                ends = self._ends(consumer)
+                while behind := self._behind(consumer, ends):
+                    assert time.monotonic() < deadline, f"still behind after {QUIET:.0f} s: {behind}"
+                    attend()
                 attend()
         finally:
             consumer.close()
 
-    def _behind(self, consumer: Consumer) -> dict[str, int]:
-        """Records of each topic that are not committed yet; transaction markers after the last record do not count."""
-        behind: dict[str, int] = {}
-        for topic in (*self.source_topic.values(), self.topics.facts):
-            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-            committed = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=30)
-            for place in committed:
-                last = self._last_record(topic, place.partition)
-                if max(place.offset, 0) <= last:
-                    behind[topic] = behind.get(topic, 0) + last + 1 - max(place.offset, 0)
-        return behind
+    def wait_fired(self, attend: Callable[[], None] = lambda: time.sleep(0.3)) -> None:
+        """Wait until every timer is fired that is due by now: every source partition was read to its end, and has said so since.
+
+        Args:
+            attend: Called between two looks.
+        """
+        if not self.loaded.program.timed:
+            return
+        due, deadline = time.time(), time.monotonic() + QUIET
+        while (as_of := self._as_of()) < due:
+            assert time.monotonic() < deadline, f"timers were fired up to {as_of:.0f} s, {due - as_of:.0f} s too early"
+            attend()
+        self.wait_through(attend)
+
+    def _as_of(self) -> float:
+        """Until when every facts partition has fired timers, in seconds."""
+        found = dict.fromkeys(range(self.loaded.application.topics.partitions), 0.0)
+        for message in self.read(self.topics.changelog):
+            if message.key() == rows.WATERMARKS_KEY:
+                found[message.partition() or 0] = rows.decode_watermarks(message.value() or b"").as_of / SECOND
+        return min(found.values())
+
+    def _ends(self, consumer: Consumer) -> dict[tuple[str, int], int]:
+        """The last record of every partition of the sources and of facts, where it has one."""
+        topics = (*self.source_topic.values(), self.topics.facts)
+        places = [
+            (topic, number) for topic in topics for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ]
+        return {place: last for place in places if (last := self._last_record(*place)) >= 0}
+
+    def _behind(self, consumer: Consumer, ends: dict[tuple[str, int], int]) -> dict[str, int]:
+        """Records of each topic up to these ends that are not committed yet; transaction markers after them do not count."""
+        behind: Counter[str] = Counter()
+        try:
+            committed = consumer.committed([TopicPartition(*each) for each in ends], timeout=30)
+        except KafkaException as raised:
+            if not raised.args[0].retriable():
+                raise
+            return {"unknown": 1}  # the group's coordinator moves
+        for place in committed:
+            behind[place.topic] += max(ends[place.topic, place.partition] + 1 - max(place.offset, 0), 0)
+        return dict(+behind)
 
     def _last_record(self, topic: str, partition: int) -> int:
         """Offset of the last committed record of a partition; -1 for none."""

@@ -208,9 +208,10 @@ def _schedule(facts: Sequence[Fact], as_of: int, seed: int) -> Iterator[int]:
     arriving = [*range(len(facts)), *chance.sample(range(len(facts)), len(facts) // 2)]
     chance.shuffle(arriving)
     first = min((fact.occurred_at for fact in facts), default=as_of)
+    instants = [*(fact.occurred_at for fact in facts), *(first + (as_of - first) * part // 4 for part in range(1, 4))]
     for index in arriving:
         if chance.random() < 1 / 3:
-            yield chance.randint(first, as_of) - as_of - 1
+            yield min(chance.choice(instants), as_of) - as_of - 1
         yield index
     yield -1
 

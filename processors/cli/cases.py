@@ -14,7 +14,7 @@ from rich.text import Text
 
 from processors.cli.loading import load_definitions_beside, refused
 from processors.cli.tables import console, harmless
-from processors.configuration.case_file import ReadCases, case_files, read_cases
+from processors.configuration.case_file import SUFFIX, ReadCases, case_files, read_cases
 from processors.configuration.problems import Problem, Unreadable
 from processors.configuration.unbuilt import unbuilt_in
 from processors.engine.stop import BUG, ENVIRONMENT, INPUT, Stop
@@ -39,6 +39,9 @@ def cases(
     format: Annotated[Literal["table", "json"], typer.Option(help="How to print.")] = "table",
 ) -> None:
     """Run given/expect cases (NAME.test.yml) over the definitions that lie beside them."""
+    for path in paths:
+        if path.is_file() and not path.name.endswith(SUFFIX):
+            raise typer.BadParameter(f"{path} is no given/expect file: their names end with {SUFFIX}", param_hint="PATH...")
     until = _moment(as_of)
     tried = [_tried(read, runner, until) for read, runner in _read(paths)]
     each = [case for of_file in tried for case in of_file]

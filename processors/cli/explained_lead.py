@@ -6,10 +6,9 @@ The path is the fold of the facts that are kept, judged by the definitions at ha
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from processors.classification.predicates import compile_condition
 from processors.classification.unmet import unmet
+from processors.cli.lead_history import Converted, Missing, Moved, OnFunnel, Source, Told, Way
 from processors.cli.lead_records import LeadRecords
 from processors.cli.masking import Mask, shape
 from processors.cli.wording import Rule, conditions_words, expiry_words, rule_words, signal_words, signals_words, unmet_words
@@ -23,103 +22,6 @@ from schemas.definitions import Funnel, Stage
 from schemas.facts import Fact, Value
 from schemas.fields import FieldType
 from schemas.instants import format_instant
-
-
-class Source(msgspec.Struct, frozen=True):
-    """The source record that a fact came from."""
-
-    source: str
-    id: str
-    topic: str
-    partition: int
-    offset: int
-    change_source: str | None
-
-
-class Told(msgspec.Struct, frozen=True):
-    """One operation that was published: what it said then, and when it was recorded."""
-
-    op: str
-    recorded_at: str
-    kind: str
-    from_: str | None
-    to: str | None
-    effective_at: str
-    skipped: Sequence[str]
-    flags: Sequence[str]
-
-
-class Moved(msgspec.Struct, frozen=True):
-    """One move, and what decided it. `said` is the rule in words, `told` what was published of it, the last being the present."""
-
-    at: str
-    kind: str
-    from_: str | None
-    to: str | None
-    entry: int | None
-    skipped: Sequence[str]
-    flags: Sequence[str]
-    rule: str
-    said: str
-    read: Mapping[str, Any]
-    timer: bool
-    fact: Source
-    told: Sequence[Told]
-
-
-class Way(msgspec.Struct, frozen=True):
-    """One way to a place: all that it needs and that is not true now. `deal` is the deal that it is judged on."""
-
-    deal: str
-    needs: Sequence[str]
-
-
-class Missing(msgspec.Struct, frozen=True):
-    """What is missing for a place: any of the ways suffices."""
-
-    place: str
-    ways: Sequence[Way]
-
-
-class Converted(msgspec.Struct, frozen=True):
-    """One recognised conversion."""
-
-    name: str
-    at: str
-    counted: bool
-    advanced: bool
-
-
-class OnFunnel(msgspec.Struct, frozen=True):
-    """Where the lead, or one of its deals, stands in a funnel, and how it got there.
-
-    Attributes:
-        funnel: Name of the funnel.
-        version: That judges it now.
-        grain: Of the position.
-        deal: Whose position it is; empty for the lead's own.
-        place: Where it stands; None for nowhere.
-        since: Of the entry.
-        entry: How many times it has entered there.
-        path: Every move, in order.
-        conversions: In order; empty for a deal.
-        taken_back: What was published and is not so: the operations of each.
-        missing: For the next stage; after the last one for every outcome.
-        unpublished: Moves that were not published as they are here: the worker is behind, or runs with other definitions.
-    """
-
-    funnel: str
-    version: int
-    grain: str
-    deal: str
-    place: str | None
-    since: str | None
-    entry: int | None
-    path: Sequence[Moved]
-    conversions: Sequence[Converted]
-    taken_back: Sequence[Sequence[Told]]
-    missing: Sequence[Missing]
-    unpublished: int
 
 
 class LeadExplainer:
@@ -220,6 +122,8 @@ class LeadExplainer:
         """The ways into a place: each signal that would latch it, each state in which it would hold, on each deal it reads."""
         version = lineage.at(now)
         of_deals = version.rules[rule.name].of_deals
+        if timeline.state.own.deleted and not of_deals:
+            return Missing(rule.name, [Way("", ["its record restored (it is deleted)"])])
         funnel = self._definitions[lineage.name, version.number]
         ways = [Way("", [f"{signal_words(signal)}{' on a deal' if of_deals else ''} (not yet)"]) for signal in rule.when]
         for condition in rule.while_:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from processors.configuration.json_schemas import application_json_schema, definition_json_schema
+from processors.configuration.json_schemas import application_json_schema, cases_json_schema, definition_json_schema
 from processors.engine.stop import INPUT, Stop
 from schemas.records import json_schema, published_models
 
@@ -48,7 +48,8 @@ def schema(
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Every schema by its name."""
     published = {name: json_schema(name) for name in published_models()}
-    return {**published, "definition": definition_json_schema(), "application": application_json_schema()}
+    written = {"definition": definition_json_schema(), "cases": cases_json_schema(), "application": application_json_schema()}
+    return {**published, **written}
 
 
 def _file(name: str) -> Path:

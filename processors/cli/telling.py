@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from processors.cli.explained_lead import Converted, Missing, Moved, OnFunnel, Source, Told
+from processors.cli.lead_history import Converted, Missing, Moved, OnFunnel, Source, Told
 from processors.cli.wording import date_words
 from schemas.instants import parse_instant
 from schemas.mistakes import all_of

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from schemas.application import Application
+from schemas.cases import DAYS_PATTERN, CaseFile
 from schemas.definitions import Funnel, Library
 from schemas.field_names import EVENT_FIELDS, EVENT_ROOTS, STATE_GRAINS
 from schemas.instants import format_instant
@@ -39,6 +40,12 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "duration": {"type": "string", "pattern": DURATION_PATTERN, "description": "A number and its unit: 30d, 12h, 15m, 90s, 2w."},
     "size": {"type": "string", "pattern": SIZE_PATTERN, "description": "A number and its unit: 1MiB, 64KiB, 500B."},
     "instant": {"type": "string", "description": "ISO 8601: 2026-01-01T00:00:00Z; UTC without a zone."},
+    "moment": {
+        "anyOf": [
+            {"type": "string", "pattern": DAYS_PATTERN, "description": "Days after the start: d3, d0.5."},
+            _ref("instant"),
+        ]
+    },
     "text": {"type": "string", "minLength": 1},
     "texts": _one_or_many("text"),
     "scalar": {"type": ["string", "number", "boolean"]},
@@ -123,6 +130,12 @@ def application_json_schema() -> dict[str, Any]:
     """The schema of an application's configuration."""
     described = Application.model_json_schema()
     return _whole("funnelstream configuration", described, described.pop("$defs"))
+
+
+def cases_json_schema() -> dict[str, Any]:
+    """The schema of a given/expect file."""
+    described = CaseFile.model_json_schema()
+    return _whole("funnelstream cases", described, described.pop("$defs"))
 
 
 def _whole(title: str, root: dict[str, Any], models: dict[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,9 @@ def _belonging(path: Path, shape: Mapping[str, Any], state: str, grain: str) -> 
     ):
         if shape.get(key) and not fits:
             yield Mistake((*path, key), f"{key} belongs to {belongs}; this is {state}: {shape[state]}", of_key=True)
+    if shape.get("snapshot") and shape.get("backfill"):
+        sentence = "a record is a snapshot, which says how things are now, or a backfill, which says how they were: write one"
+        yield Mistake((*path, "backfill"), sentence, of_key=True)
     if state == "change" and not shape.get("set"):
         yield Mistake((*path, "change"), "a change without set changes nothing: write set: {deal.stage: PATH}", of_key=True)
     if state != "change" or grain not in _FIELDS:

@@ -19,6 +19,9 @@ ABOUT = {"contact": "lead", "deal": "deal", "company": "account"}
 UNSUPPORTED = Decoded((), unused="unsupported_type")
 UNMAPPED = Decoded((), unused="unmapped_object")
 
+IMPORT = "IMPORT"
+"""changeSource of what somebody imported from a file: the past, or a list that was bought (rule 30)."""
+
 _TYPE_IDS = {"0-1": "contact", "0-2": "company", "0-3": "deal"}
 _WHOLE: dict[str, FactKind] = {"deletion": "delete", "restore": "restore", "privacyDeletion": "erase"}
 _ACTIONS = frozenset({"propertyChange", "creation", "merge", *_WHOLE})
@@ -215,5 +218,6 @@ def _statement(
         properties=properties or {},
         about=ABOUT[event.crm],
         change_source=identifier_text(change_source) if type(change_source) is str else None,
+        provenance="backfill" if change_source == IMPORT else "live",
         target=target or {},
     )

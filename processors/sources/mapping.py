@@ -25,7 +25,7 @@ from processors.sources.parsing import (
     shown,
 )
 from processors.sources.statement import Decoded, SourceRecord, Statement, Undecodable
-from schemas.facts import FactKind
+from schemas.facts import FactKind, Provenance
 from schemas.mapping import EVERY, RecordMapping, RecordShape
 
 _Keys = tuple[str, ...]
@@ -51,7 +51,7 @@ class _Shape(NamedTuple):
     """Namespaces; those of a deal's lead are among them."""
     values: _Named
     """Canonical fields of a change, properties of an event."""
-    snapshot: bool
+    provenance: Provenance
 
     def fits(self, body: Mapping[str, Any]) -> bool:
         return all(_comparable(_at(body, keys)) in wanted for keys, wanted in self.where)
@@ -124,7 +124,7 @@ class MappingDecoder:
             event=event,
             properties={} if event else {name: value for name, value in values.items() if type(value) not in (dict, list)},
             about=shape.about,
-            provenance="snapshot" if shape.snapshot else "live",
+            provenance=shape.provenance,
         )
 
     def _event(self, body: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _compiled(shape: RecordShape) -> _Shape:
         about=about,
         identifiers=[(name, _keys(path)) for path, name in (*shape.identifiers.items(), *shape.attach.items())],
         values=[(name, _keys(path)) for name, path in paths.items()],
-        snapshot=shape.snapshot,
+        provenance="snapshot" if shape.snapshot else "backfill" if shape.backfill else "live",
     )
 
 

@@ -42,7 +42,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         properties: For changes: property values by the name the source gives them (`lifecyclestage`, `traits.plan`), as sent.
         about: Entity kind that the properties describe: lead, deal or account. (A record of a CRM's contact is about a lead.)
         change_source: Who made the change in the source system, where the record says so.
-        provenance: snapshot where the record is a whole object rather than a change.
+        provenance: snapshot where the record is a whole object rather than a change; backfill where it was imported.
         element: Index within the record's array; 0 where the record is none.
         target: For link and attach: the identifiers of the other side, named like `identifiers`.
     """

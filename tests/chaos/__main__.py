@@ -59,6 +59,7 @@ def _run(folder: Path, seed: int, seconds: float, planted: Plant | None) -> list
         chaos.heal()
         sent = flow.end()
         deployment.wait_through(attend=lambda: chaos.attend(0.3))
+        deployment.wait_fired(attend=lambda: chaos.attend(0.3))
         for patient in patients:
             patient.process.wait_ready()
         codes = [patient.process.terminate() for patient in patients]

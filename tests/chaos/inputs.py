@@ -51,6 +51,19 @@ conversions:
   - {name: asked_for, description: Asked for anything., when: {event: [Demo Requested, Signed Up]}, count: every}
 policies: {lateness: 4000d}
 """,
+    "windows.yml": """\
+funnel: windows
+version: 1
+owner: tests
+reason: Timers, which facts fire while the input flows and watermarks fire once it has ended.
+effective_from: 2025-01-01T00:00:00Z
+subject: lead
+stages:
+  - {name: seen, description: Sent a form., when: {event: Form Submitted}, expires: {after: 36h, anchor: last}, optional: true}
+  - {name: asked, description: Asked., when: {event: Demo Requested}, expires: {after: 12h, anchor: first}, sla: 6h}
+  - {name: paying, description: Pays., while: {lead.plan: pro}, sla: 30h}
+policies: {lateness: 4000d}
+""",
 }
 
 CONFIGURATION = """\

@@ -29,6 +29,8 @@ def test_workers_killed_at_random(broker: Broker, tmp_path: Path, request: pytes
     print(f"soak: seed {seed}, {kills} kills")
     deployment = deploy(broker.bootstrap, tmp_path, "soak")
     workers = [deployment.worker(f"worker-{number}").start() for number in range(WORKERS)]
+    for worker in workers:
+        request.addfinalizer(worker.kill9)
     flow = Flow(deployment, seed)
     flow.start()
     for worker in workers:
@@ -36,6 +38,7 @@ def test_workers_killed_at_random(broker: Broker, tmp_path: Path, request: pytes
     dealt = _torment(deployment, workers, kills, random.Random(seed))
     sent = flow.end()
     deployment.wait_through()
+    deployment.wait_fired()
     for worker in workers:
         worker.wait_ready()
     assert [worker.terminate() for worker in workers] == [0] * WORKERS, f"seed {seed}"

@@ -9,18 +9,21 @@ from uuid import uuid4
 
 import pytest
 
+from processors.engine.mark import KEY, decode
 from processors.engine.stop import ExitCode
 from schemas.instants import HOUR, SECOND, format_instant
 from tests.broker.discovery import Broker
 from tests.deployment import Deployment, bodies
 from tests.kafka.application import Application
 from tests.kafka.desk import demo
-from tests.kafka.processes import WorkerProcess
+from tests.kafka.processes import WorkerProcess, wait_until
 from tests.kafka.summing import DEFINITIONS
 from tests.small_funnel import SMALL
 
 DYNAMIC = {"group.protocol": "consumer"}
 """Members that are stopped leave at once; static ones count until their session ends, 30 s at least."""
+TIMED = SMALL.replace("name: asked,", "name: asked, sla: 5d,")
+"""The small funnel with a timer, so that the time of its partitions moves by watermarks too."""
 FAR = 4_000_000_000_000_000
 
 
@@ -89,7 +92,7 @@ def deployed(broker: Broker, folder: Path) -> Deployment:
     """The small funnel, as `funnelstream run` starts it."""
     name = f"versions-{uuid4().hex[:8]}"
     (folder / "funnels").mkdir()
-    (folder / "funnels" / "small-1.yml").write_text(SMALL)
+    (folder / "funnels" / "small-1.yml").write_text(TIMED)
     told = {
         "application": name,
         "definitions": str(folder / "funnels"),
@@ -104,9 +107,15 @@ def deployed(broker: Broker, folder: Path) -> Deployment:
     return Deployment(folder / "app.yml", folder)
 
 
+def reached(app: Deployment) -> int:
+    """How far event time has come in any partition, as the marks say."""
+    marks = [decode(value) for row in app.read(app.topics.changelog) if row.key() == KEY and (value := row.value()) is not None]
+    return max((mark.reached for mark in marks), default=0)
+
+
 def second(starts: int) -> str:
     """Version 2 of the small funnel: its stage is called otherwise."""
-    header = SMALL.replace("version: 1", "version: 2").replace("2020-01-01T00:00:00Z", format_instant(starts))
+    header = TIMED.replace("version: 1", "version: 2").replace("2020-01-01T00:00:00Z", format_instant(starts))
     return header.replace("name: asked", "name: engaged") + "retired: {asked: engaged}\n"
 
 
@@ -118,26 +127,29 @@ def test_later_facts_are_judged_by_the_version_that_was_added_and_earlier_ones_a
     request.addfinalizer(worker.kill9)
     worker.start().wait_ready()
 
-    def take(user: int, at: int) -> None:
-        producer.produce(app.source_topic["web"], demo(user, timestamp=format_instant(at)))
+    def take(*demos: tuple[int, int]) -> None:
+        for user, at in demos:
+            producer.produce(app.source_topic["web"], demo(user, timestamp=format_instant(at)))
         producer.flush()
         app.wait_through()
 
-    take(1, now - HOUR)
+    take((1, now - HOUR))
+    wait_until(lambda: reached(app) > now - HOUR // 2, "a watermark to be taken in")
     assert worker.terminate() == 0
     first, later = tmp_path / "funnels" / "small-1.yml", tmp_path / "funnels" / "small-2.yml"
+    later.write_text(second(now - HOUR // 2))
+    ends(worker, 1, "small version 2 is to apply from", "has taken in what happened up to")
     later.write_text(second(now + 6 * HOUR))
     worker.start().wait_ready()
     worker.wait_said("small version 2 is new and applies from")
-    take(2, now + 12 * HOUR)
-    take(3, now - 2 * HOUR)
+    take((2, now + 12 * HOUR), (3, now - 2 * HOUR))
     assert worker.terminate() == 0
     moved = {body["subject"]["id"]: (body["version"], body["to"]["stage"]) for body in bodies(app.read(app.topics.transitions))}
     assert moved == {"contact:1": (1, "asked"), "contact:2": (2, "engaged"), "contact:3": (1, "asked")}
-    first.write_text(SMALL.replace("event: Demo", "event: Demo Requested"))
+    first.write_text(TIMED.replace("event: Demo", "event: Demo Requested"))
     ends(worker, 1, "small version 1 has changed")
     assert len({*re.findall("sha256:[0-9a-f]{16}", worker.output)}) == 2
-    first.write_text(SMALL.replace("description: d", "description: Asked for a demo."))
+    first.write_text(TIMED.replace("description: d", "description: Asked for a demo."))
     later.unlink()
     ends(worker, 1, "small version 2 wrote the state of")
     later.write_text(second(now + 6 * HOUR))

@@ -16,7 +16,7 @@ from tests.shared_material import ABSENT, ROOT, SHARED
 
 SHARED_CASES = {"dreamdata": 8, "leadsquared": 5, "prospecting": 20, "revops": 3, "shop": 3}
 SHIPPED = ("dreamdata-lead", "hubspot-lifecycle", "leadsquared", "prospecting", "shop")
-ORDERS, ORDERS_OF_SHIPPED = 100, 10
+ORDERS, ORDERS_OF_SHIPPED = 100, 5
 
 
 def _cases(folder: Path, names: Any, orders: int, *marks: Any) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """`funnelstream test`: the shared cases pass, and a funnel that was edited wrongly fails with a readable difference."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from processors.engine.stop import BUG, ENVIRONMENT, INPUT
 from processors.topology.advance import Advance
 from processors.topology.effects import Effects, FactsRecord, Rows
-from tests.shared_material import shared_files
+from tests.shared_material import ROOT, shared_files
 from tests.small_funnel import SMALL
 from tests.unit.cli.called import call, stopped
 
@@ -40,6 +41,16 @@ def folder(tmp_path: Path) -> Path:
 def test_the_shared_cases_are_as_expected(file: Path) -> None:
     done = call("test", file)
     assert done.exit_code == 0, done.output
+
+
+def test_the_funnels_that_ship_keep_what_they_promise_and_a_wrong_edit_fails(tmp_path: Path) -> None:
+    assert call("test", ROOT / "funnels").exit_code == 0
+    copy = shutil.copytree(ROOT / "funnels", tmp_path / "funnels")
+    edited = copy / "prospecting.yml"
+    edited.write_text(edited.read_text().replace("after: 30d", "after: 20d"))
+    done = call("test", copy)
+    assert done.exit_code == INPUT
+    assert "at: d30 expected, d20 came" in done.stdout
 
 
 def test_a_file_and_a_folder(folder: Path) -> None:
@@ -112,6 +123,7 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
 
 def test_definitions_with_mistakes_and_what_is_not_there(folder: Path) -> None:
     assert stopped("test", folder / "none.test.yml")[0] == ENVIRONMENT
+    assert call("test", folder / "small.yml").exit_code == 2
     (folder / "broken.yml").write_text("funnel: broken\n")
     assert stopped("test", folder)[0] == INPUT
     assert stopped("test", folder.parent / "nowhere")[0] == ENVIRONMENT

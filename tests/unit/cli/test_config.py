@@ -47,6 +47,7 @@ def test_which_definitions_would_run(told: dict[str, Any]) -> None:
     assert (funnel["funnel"], funnel["version"]) == ("small", 1)
     assert (funnel["stages"], funnel["conversions"]) == (["asked", "customer"], ["demo"])
     assert funnel["digest"].startswith("sha256:")
+    assert funnel["state"].startswith("sha256:"), "what marks name"
     assert told["definitions"]["digest"].startswith("sha256:")
 
 

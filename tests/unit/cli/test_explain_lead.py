@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from ruamel.yaml import YAML
 
-from processors.cli.explained_lead import LeadExplainer, OnFunnel
+from processors.cli.explained_lead import LeadExplainer
+from processors.cli.lead_history import OnFunnel
 from processors.cli.lead_records import LeadRecords
 from processors.cli.masking import Mask
 from processors.cli.telling import tell
@@ -114,6 +115,12 @@ def test_nowhere_and_at_an_end() -> None:
     assert (lead.place, [missing.place for missing in lead.missing], list(lead.path)) == (None, ["seen"], [])
     (lead, _) = explained("[{at: d0, deal: A, set: {deal.is_won: true}}]", 1)
     assert (lead.place, list(lead.missing)) == ("won", [])
+
+
+def test_a_deleted_lead_needs_its_record_back() -> None:
+    (lead,) = explained("[{at: d0, event: Visit}, {at: d1, delete: true}]", 2)
+    assert (lead.place, lead.path[-1].kind) == (None, "withdraw")
+    assert [list(way.needs) for way in lead.missing[0].ways] == [["its record restored (it is deleted)"]]
 
 
 def test_a_deal_has_a_path_of_its_own() -> None:

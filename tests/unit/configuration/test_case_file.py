@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from processors.configuration.case_file import case_files, read_cases
 from processors.configuration.definitions import load_definitions
+from processors.configuration.json_schemas import cases_json_schema
 from processors.configuration.problems import Unreadable
+from processors.configuration.yaml_source import Document, read_document
 from processors.simulation.cases import field_types
 from schemas.cases import format_moment, parse_moment
 from schemas.instants import DAY, parse_instant
+from tests.shared_material import shared_files
 
 FUNNEL = """\
 funnel: web
@@ -135,3 +139,16 @@ def test_moments(written: str, days: float) -> None:
 def test_a_moment_that_is_no_short_number_of_days_is_written_whole() -> None:
     start = parse_instant("2026-01-01")
     assert format_moment(start + DAY // 3, start) == "2026-01-01T08:00:00Z"
+
+
+@pytest.mark.parametrize("file", shared_files("cases/*.test.yml"))
+def test_the_schema_for_editors_takes_the_shared_cases(file: Path) -> None:
+    jsonschema.validate(read_document(file).data, cases_json_schema())
+
+
+@pytest.mark.parametrize("given", ["{at: 3, event: Demo}", "{at: d3, evnt: Demo}", "{at: d3, event: Demo, delete: 5}"])
+def test_the_schema_for_editors_refuses_what_is_a_mistake(given: str) -> None:
+    schema = jsonschema.Draft202012Validator(cases_json_schema())
+    schema.check_schema(cases_json_schema())
+    assert schema.is_valid(Document("f", case().encode()).data)
+    assert not schema.is_valid(Document("f", case(given).encode()).data)

@@ -49,6 +49,13 @@ def test_a_property_change_says_who_changed_it() -> None:
     assert only(older) == change
 
 
+def test_an_import_is_a_backfill() -> None:
+    """Rule 30: marked, so that alerts can leave it out; who changed it is kept all the same."""
+    body = event("contact.propertyChange", propertyName="lifecyclestage", propertyValue="lead")
+    imported, by_hand = only(body | {"changeSource": "IMPORT"}), only(body | {"changeSource": "CRM_UI"})
+    assert (imported.provenance, imported.change_source, by_hand.provenance) == ("backfill", "IMPORT", "live")
+
+
 @pytest.mark.parametrize("cleared", ["", None])
 def test_a_stage_set_at_the_instant_of_its_clear_stands_last(cleared: str | None) -> None:
     """Whatever the hashes: an order by id alone would leave a lead without a stage, by chance."""

@@ -171,6 +171,11 @@ def test_a_whole_object_is_a_snapshot() -> None:
     assert only(PAID, records=shape(change="lead", set={"lead.plan": "plan"}, snapshot=True)).provenance == "snapshot"
 
 
+def test_an_import_is_a_backfill() -> None:
+    """Rules 19 and 30."""
+    assert only(PAID, records=shape(event="E", backfill=True)).provenance == "backfill"
+
+
 @pytest.mark.parametrize(
     ("explode", "body"),
     [

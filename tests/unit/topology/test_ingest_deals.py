@@ -137,3 +137,49 @@ def test_a_deal_is_never_stronger_than_a_person() -> None:
     )
     assert said(identify(plan="pro", quote=9), world=world).entity == "user:7"
     assert said(demo(properties={"quote": 9}), world=world).entity == "user:7"
+
+
+SHOP: dict[str, Any] = {
+    "topics": ["shop"],
+    "format": "mapping",
+    "session": "visit",
+    "mapping": {
+        "explode": "batch[*]",
+        "records": [
+            {
+                "where": {"is": "quote"},
+                "change": "deal",
+                "identifiers": {"no": "deal"},
+                "attach": {"customer": "user"},
+                "set": {"deal.stage": {"from": "step", "values": {"1": "sent"}, "unlisted": "dead_letter"}},
+            },
+            {"where": {"is": "void"}, "delete": "deal", "identifiers": {"no": "deal"}, "attach": {"customer": "user"}},
+            {"where": {"is": "lost"}, "gap": "lead", "identifiers": {"customer": "user"}},
+            {"where": {"is": "demo"}, "event": "Demo", "identifiers": {"customer": "user", "no": "deal"}},
+        ],
+    },
+}
+SOLD = program(definition(FUNNEL), identity=IDENTITY, sources={"shop": SHOP})
+
+
+def test_rule_13_what_a_mapping_attaches_goes_to_its_lead() -> None:
+    batch = [{"is": kind, "customer": 7, "no": 9, "step": 1} for kind in ("quote", "void", "lost", "demo")]
+    effects = ingest({"batch": batch}, source="shop", world=SOLD)
+    assert [(each.kind, each.entity, each.deal, each.values) for each in facts(effects)] == [
+        ("change", "user:7", "deal:9", {"deal.stage": "sent"}),
+        ("delete", "user:7", "deal:9", {}),
+        ("gap", "user:7", "", {}),
+        ("event", "user:7", "deal:9", {}),
+    ]
+
+
+def test_what_a_mapping_does_not_list_is_a_dead_letter_and_the_rest_is_not() -> None:
+    batch = [{"is": "quote", "customer": 7, "no": 9, "step": step} for step in (1, 2)]
+    effects = ingest({"batch": batch}, source="shop", world=SOLD)
+    _, headers = letter(effects)
+    assert (len(facts(effects)), headers["dead-letter-reason"]) == (1, "unlisted_value")
+    assert "element 1: deal.stage is '2'" in headers["dead-letter-sentence"]
+
+
+def test_a_record_of_no_shape_is_a_counted_drop() -> None:
+    assert counted(ingest({"batch": [{"is": "other"}]}, source="shop", world=SOLD)) == [("dropped", "shop", "unmapped_object")]
