@@ -65,6 +65,8 @@ EXPIRING = {"name": "s1", "when": {"event": "Signup"}, "expires": {"after": "6h"
 DUE = {"name": "s1", "while": [{"lead.due_at": {"passed": True}}, {"lead.status": {"exists": False}}]}
 DUE_AT = str((START + 7 * DAY) // MILLISECOND)
 WON = {"name": "won", "result": "won", "when": {"event": "Demo"}}
+CONDITIONAL = {"name": "order", "description": "Bought.", "when": {"event": "Order", "if": {"lead.plan": "pro"}}}
+AGAIN = changed(72, "plan", "pro", partition=0)
 
 FOUND: dict[str, tuple[dict[str, Any], list[list[Step]]]] = {
     "an expiry that was taken back comes again with its next revision": (
@@ -77,6 +79,22 @@ FOUND: dict[str, tuple[dict[str, Any], list[list[Step]]]] = {
     "what a fact entered at once and what its timer enters later are two transitions": (
         funnel(DUE),
         [[changed(0, "due", DUE_AT), changed(96, "hs_lead_status", "open"), changed(180, "hs_lead_status", "open")]],
+    ),
+    "a conversion that was taken back comes again with its next revision, at another time": (
+        funnel({"name": "s1", "while": {"lead.plan": "pro"}}, conversions=[CONDITIONAL]),
+        [
+            [changed(30, "plan", "pro"), track(36, "Order", "x"), changed(60, "plan", "team"), track(72, "Order", "x"), AGAIN],
+            [changed(30, "plan", "pro"), track(72, "Order", "x"), changed(60, "plan", "team"), track(36, "Order", "x"), AGAIN],
+        ],
+    ),
+    "who has a deal and has won is shown to be a customer": (
+        funnel(
+            {"name": "s1", "when": {"event": "Recycle"}},
+            conversions=[{"name": "demo", "description": "Asked.", "when": {"event": "Order"}}],
+            outcomes=[{"name": "won", "result": "won", "while": {"not": {"lead.status": "parked"}}}],
+            policies={"after_outcome": "reenter"},
+        ),
+        [[track(6, "Order", "a"), track(7, "Recycle", "b"), deal(12, "a", "x", what="Order")]],
     ),
     "a deal that no fact names any more is gone from the snapshots": (
         funnel({"name": "s1", "while": {"deal.is_won": False}}, subject="deal"),
