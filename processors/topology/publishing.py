@@ -155,7 +155,7 @@ def shown(lineage: Lineage, state: FunnelState) -> Shown:
     version = lineage.by_number.get(state.version)
     if version is None or (not state.deals and not state.walk.spells):
         return {}
-    if version.plain and not state.stale:
+    if version.plain and not state.stale and not state.deals:  # who has deals may be a customer
         return _plainly(version.number)
     found: Shown = {}
     if state.walk.spells:
