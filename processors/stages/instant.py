@@ -51,7 +51,7 @@ def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> 
         track = _track_of(state, fact)
         if fact.kind == "change":
             if fact.provenance == "snapshot":
-                state.stale = False
+                track.stale = False
             for field, value in fact.values.items():
                 about = track if field.startswith("deal.") else state.own
                 order = version.authority.get(field)
@@ -67,7 +67,7 @@ def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> 
         elif fact.kind == "restore":
             track.deleted = False
         elif fact.kind == "gap":
-            state.stale = True
+            track.stale = True
 
 
 def _track_of(state: FunnelState, fact: Fact) -> Track:
@@ -129,6 +129,8 @@ class _Evaluation:
         state, deleted = self._state, self._evidence.deleted
         detour = self._detour(found) if self._version.detours else None
         gone = state.own.deleted or (deleted and len(found) <= 1)
+        if deleted and self._version.backward == "ignore":
+            return Turn(detour, recycled, reentered, gone, self._rolled(found), _customer(found), self._withdrawn())
         if state.deals:
             return Turn(detour, recycled, reentered, gone, self._rolled(found), _customer(found))
         return Turn(detour, recycled, reentered, gone) if detour or recycled or reentered or gone else NOTHING
@@ -197,6 +199,17 @@ class _Evaluation:
     def _is_true(self, rule: Rule, name: str) -> bool:
         track = self._state.own if name == OWN else self._state.deals[name].track
         return not track.deleted and (rule.name in track.latches or self._holds(rule, name))
+
+    def _withdrawn(self) -> frozenset[str]:
+        """The stages that hold on a record that was deleted at this instant."""
+        deleted = {fact.deal for _, fact in self._evidence.facts if fact.kind == "delete"}
+        return frozenset(
+            rule.name
+            for name, track in self._state.tracks
+            if name in deleted
+            for rule in (self._version.own_stages if name == OWN else self._version.deal_stages)
+            if rule.name in track.latches or rule.name in track.kept or self._holds(rule, name)
+        )
 
     def _rolled(self, found: Mapping[str, Standing]) -> bool:
         """Whether a deal was closed or deleted at this instant: what is behind it now is a roll-up, not a move backwards."""

@@ -186,7 +186,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     latched_by: Mapping[str, Sequence[Rule]] = {}
     resetting: tuple[StageRule, ...] = ()
     expiring: tuple[StageRule, ...] = ()
-    passing: frozenset[str] = frozenset()
+    passing: tuple[str, ...] = ()
     own_stages: tuple[StageRule, ...] = ()
     own_outcomes: tuple[OutcomeRule, ...] = ()
     deal_stages: tuple[StageRule, ...] = ()
@@ -206,7 +206,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             for conversion in rule.latched_by:
                 latched_by.setdefault(conversion, []).append(rule)
         expiring = tuple(stage for stage in self.stages if stage.expires is not None)
-        passing = frozenset(field for rule in rules for field in rule.passing)
+        passing = tuple(dict.fromkeys(field for rule in rules for field in rule.passing))  # never in the order of a set
         derived = {
             "rules": {rule.name: rule for rule in rules},
             "fired_by": fired_by,

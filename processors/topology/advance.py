@@ -181,18 +181,19 @@ class _Step:
     def _fold_whole(self, lineage: Lineage) -> None:
         """A fact was replaced by another: its history is not what it was, from wherever either of them belongs."""
         self._effects.count("refolds", lineage.name)
-        for key, value in self._rows.scan(row.facts_prefix(self.subject.key)):
-            self.subject.facts.setdefault(key[-16:], row.decode_fact(value))
-        facts = self.subject.facts
-        reading = [(key, kept.fact) for key, kept in facts.items() if self._reads(lineage, kept.fact)]
-        head, pages = self.subject.head(lineage), whole(reading)
-        for key, _ in self._rows.scan(row.pages_prefix(self.subject.key, lineage.key)):
+        head, prefix = self.subject.head(lineage), row.pages_prefix(self.subject.key, lineage.key)
+        pages = [head.page] if head is not None else []
+        for key, value in self._rows.scan(prefix):
+            pages.append(row.decode_page(value))
             self._effects.rows[key] = None
-        folded = refold(pages, self.subject.keyed, lineage) if pages else None
+        # What is in no page was never folded here: it was too late, or came before this funnel was there.
+        known = {key for page in pages for step in page.steps for key in step.members}
+        reading = known - {self.key} | ({self.key} if self._reads(lineage, self.fact) else set())
+        folded = refold(whole(map(self.subject.keyed, reading)), self.subject.keyed, lineage) if reading else None
         if folded is None or folded.head is None:
             self.subject.drop_head(lineage, head)
             folded = Refolded([], [], [], row.decode_state(EMPTY_STATE).stepped, None, [], None)
-        self._settle(lineage, head, folded._replace(members=list(facts)))
+        self._settle(lineage, head, folded._replace(members=[*known, self.key]))
 
     def _reads(self, lineage: Lineage, fact: Fact) -> bool:
         return lineage in self._program.funnels_folding(fact) and not too_late(fact, lineage)
