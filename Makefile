@@ -66,7 +66,7 @@ format: $(DEV) ## Mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV) ## Race the other engines and measure the cost of leads; ARGS=--help lists the parts
+bench: $(DEV) ## Race the other engines and measure the cost of leads and histories; ARGS=--help lists the parts
 	$(BIN)/python -m bench $(ARGS)
 
 schemas: $(DEV) ## Write schemas/published/ anew from the models

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import inprocess, leads, page, race, scaling
+from bench import history, inprocess, leads, page, race, scaling
 from bench.engines import ENGINES, LONG
 from bench.job import WORK
 from bench.race import Run
@@ -49,6 +49,9 @@ def main() -> None:
     if given.part == "profile":
         inprocess.measure(given.events, given.chunk, given.cprofile)
         return
+    if given.part == "history":  # needs no broker
+        page.report("history", history.report(), write=given.write)
+        return
     parts = _parts(given)
     print(f"about {sum(part.seconds for part in parts) / 60:.0f} minutes", file=sys.stderr, flush=True)
     broker, wrong = start_broker(), []
@@ -74,6 +77,8 @@ def _parts(given: argparse.Namespace) -> list[Part]:
     if every or given.part == "leads":
         seconds = leads.seconds(given.leads, given.events)
         parts.append(Part("leads", seconds, lambda broker: (leads.report(broker, given.leads, given.events), True)))
+    if every:
+        parts.append(Part("history", history.SECONDS, lambda _: (history.report(), True)))
     return parts
 
 
@@ -93,13 +98,14 @@ def _arguments() -> argparse.Namespace:
         "part",
         nargs="?",
         default="all",
-        choices=("all", "race", "workers", "leads", "profile"),
+        choices=("all", "race", "workers", "leads", "history", "profile"),
         metavar="PART",
         help=(
             "race: all engines on one job and broker, in interleaved rounds\n"
             "workers: CPU per event with one worker and with two\n"
             "leads: memory, cost and restart with up to a million leads\n"
-            "all: these three, the default\n"
+            "history: what a fact costs however long its lead's history, in process, without Kafka\n"
+            "all: these four, the default\n"
             "profile: ingest and advance in process, without Kafka"
         ),
     )

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -18,7 +19,8 @@ from tests.shared_material import ROOT, SHARED
 
 WORK = ROOT / "bench" / "work"
 KIT = WORK / "kit"
-FUNNEL = ROOT / "bench" / "funnel.yml"
+FOLDER = ROOT / "bench"
+FUNNEL = FOLDER / "funnel.yml"
 PARTITIONS = 4
 
 
@@ -58,9 +60,14 @@ def partitioned(count: int) -> list[list[bytes]]:
     return partitions
 
 
-def program() -> Program:
-    """The job's funnel over its source, compiled as `run` compiles it."""
-    funnel = YAML(typ="safe", pure=True).load(FUNNEL.read_text())
+def written(name: str) -> dict[str, Any]:
+    """A definition of this folder as it stands in its file."""
+    definition: dict[str, Any] = YAML(typ="safe", pure=True).load((FOLDER / name).read_text())
+    return definition
+
+
+def program(*definitions: dict[str, Any]) -> Program:
+    """Definitions over the job's source, compiled as `run` compiles them; without any the job's own."""
     application = Application.model_validate(
         {
             "application": "bench",
@@ -71,4 +78,4 @@ def program() -> Program:
             },
         }
     )
-    return Program([Funnel.model_validate(funnel)], application)
+    return Program(map(Funnel.model_validate, definitions or (written(FUNNEL.name),)), application)

@@ -65,9 +65,9 @@ def fold_accepted(facts: Iterable[KeyedFact], lineage: Lineage, as_of: int | Non
     instant: int | None = None
     used = sorted((keyed for keyed in facts if not too_late(keyed[1], lineage)), key=in_order)
     for instant, together in groupby(used, key=_instant):
-        happened = step(state, instant, list(together), lineage)
-        moves += happened.moves
-        matches += happened.matches
+        moved, matched = step(state, instant, list(together), lineage)
+        moves += moved
+        matches += matched
     if as_of is not None:
         moves += fire(state, as_of, lineage)
     return Timeline(moves=tuple(moves), matches=tuple(matches), state=state, instant=instant)

@@ -30,8 +30,9 @@ def carry_over(state: FunnelState, lineage: Lineage, version: Version, facts: Se
                 _rename(state, before, after)
                 before = after
     state.version = version.number
-    for _, track in state.tracks:
-        _arm(track, version, facts)
+    if version.timed:
+        for _, track in state.tracks:
+            _arm(track, version, facts)
 
 
 def _rename(state: FunnelState, before: Version, after: Version) -> None:

@@ -6,7 +6,6 @@ and what no fact fires, a watermark does (identity, Time).
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from processors.stages.evidence import Due, KeyedFact
 from processors.stages.instant import evaluate
@@ -16,14 +15,7 @@ from processors.stages.timeline import FunnelState, Match, Move
 from processors.stages.tracks import latch_end
 
 
-class Happened(NamedTuple):
-    """What steps of a timeline brought, in their order."""
-
-    moves: list[Move]
-    matches: list[Match]
-
-
-def step(state: FunnelState, instant: int, facts: Sequence[KeyedFact], lineage: Lineage) -> Happened:
+def step(state: FunnelState, instant: int, facts: Sequence[KeyedFact], lineage: Lineage) -> tuple[list[Move], Sequence[Match]]:
     """Advance `state` over the facts of one instant, after every timer that is due by then.
 
     Args:
@@ -31,15 +23,16 @@ def step(state: FunnelState, instant: int, facts: Sequence[KeyedFact], lineage: 
         instant: In microseconds.
         facts: All facts of it, sorted by `instant.in_order`.
         lineage: The funnel.
+
+    Returns:
+        The moves in the order they happened, and the conversions in the order of their facts.
     """
-    happened = Happened(fire(state, instant, lineage) if lineage.timed else [], [])
+    fired = fire(state, instant, lineage) if lineage.timed else []
     version = lineage.at(instant)
     if state.version != version.number and instant >= version.effective_from:
         carry_over(state, lineage, version, facts)
     moves, matches = evaluate(state, instant, facts, version)
-    happened.moves.extend(moves)
-    happened.matches.extend(matches)
-    return happened
+    return [*fired, *moves], matches
 
 
 def fire(state: FunnelState, until: int, lineage: Lineage) -> list[Move]:

@@ -5,14 +5,15 @@ of any open deal; it is closed when a deal or the subject has an outcome and no 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from processors.stages.evidence import Evidence
 from processors.stages.rules import Memory, OutcomeRule, Rule, StageRule, Values, Version
 from processors.stages.timeline import OWN, FunnelState, Track
 
 
-class Standing(NamedTuple):
+class Standing(msgspec.Struct, frozen=True):
     """What holds of one track at an instant."""
 
     stages: Sequence[StageRule]
@@ -24,7 +25,7 @@ class Standing(NamedTuple):
     """Kept stages whose criteria turned false just now."""
 
 
-class RollUp(NamedTuple):
+class RollUp(msgspec.Struct, frozen=True):
     """Where tracks stand together."""
 
     stages: Sequence[StageRule]
@@ -125,7 +126,11 @@ def _judge(
                 kept[name] = true_now
         if true_now or name in latches or name in kept:
             standing.append(rule)
-    outcome = next((rule for rule in outcomes if rule.name in latches or holds(rule, values, memory, instant)), None)
+    outcome = None
+    for ending in outcomes:
+        if ending.name in latches or holds(ending, values, memory, instant):
+            outcome = ending
+            break
     if outcome is None:
         track.outcome = None
     elif track.outcome is None or track.outcome[0] != outcome.name:

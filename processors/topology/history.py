@@ -145,9 +145,9 @@ def _folded(found: Refolded, state: FunnelState, page: row.Page, fact_of: FactOf
 
 
 def _fold(found: Refolded, state: FunnelState, step: row.Step, fact_of: FactOf, lineage: Lineage) -> None:
-    happened = advance(state, step.instant, sorted(map(fact_of, step.members), key=in_order), lineage)
-    found.moves.extend(happened.moves)
-    found.matches.extend(happened.matches)
+    moves, matches = advance(state, step.instant, sorted(map(fact_of, step.members), key=in_order), lineage)
+    found.moves.extend(moves)
+    found.matches.extend(matches)
     found.members.extend(step.members)
 
 

@@ -183,6 +183,8 @@ def _place(state: FunnelState, version: Version, deal: str) -> tuple[str, Walk, 
 
 def _flags(state: FunnelState, version: Version, deal: str) -> list[str]:
     """What a snapshot flags: criteria lapsed but the stage is kept, overdue there, open again although a customer, stale."""
+    if version.plain and not state.stale:
+        return []
     _, walk, track = _place(state, version, deal)
     here, flags = walk.position, []
     rule = version.rules.get(here.name) if here is not None else None

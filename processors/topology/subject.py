@@ -4,7 +4,8 @@ Here corrections meet what was published before: every publication stands as a t
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from processors.stages.diff import Change, Identity, Publication, announce, diff, identity_in, identity_of
 from processors.stages.evidence import KeyedFact
@@ -18,7 +19,7 @@ from schemas.facts import Fact
 from schemas.instants import format_instant
 
 
-class Present(NamedTuple):
+class Present(msgspec.Struct, frozen=True):
     """Where a funnel stands after a record.
 
     Attributes:
@@ -148,6 +149,8 @@ class Subject:
 
     def announcements(self, lineage: Lineage, now: Sequence[Move | Match]) -> list[Change]:
         """What announces contents that follow everything that stands."""
+        if not lineage.timed:
+            return [announce(content, lineage.name) for content in now]
         return [announce(content, lineage.name, self._retracted(lineage, content)) for content in now]
 
     def _retracted(self, lineage: Lineage, content: Move | Match) -> Publication | None:

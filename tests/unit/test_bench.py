@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from bench.crowd import EVENTS, STAGES, Crowd
+from bench.job import program, written
+from bench.lived import VISIT, Lived, fact, walk
 from bench.page import PAGE, placed
 from bench.race import runs_of
 from bench.results import Result, parse, tables
@@ -58,13 +60,29 @@ def test_only_short_runs_are_made_of_an_engine_in_the_other_modes() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["race", "workers", "leads"])
+@pytest.mark.parametrize("name", ["race", "workers", "leads", "history"])
 def test_every_part_has_its_place_on_the_page(name: str) -> None:
     written = placed(PAGE.read_text(), name, "| a | b |")
     assert f"<!-- {name} -->\n\n| a | b |\n\n<!-- /{name} -->" in written
     assert placed(written, name, "| a | b |") == written
     with pytest.raises(ValueError, match="0 places named lead"):
         placed(written, "lead", "")
+
+
+@pytest.mark.parametrize(
+    ("what", "hour", "event", "published"),
+    [
+        ("a move, and the conversion that moved it", 100, "Signed Up", 2),
+        ("a visit moves nothing", 100, VISIT, 1),
+        ("a late visit changes nothing behind it", 52.5, VISIT, 1),
+        ("a late sign-up, and every later one and the way out of it, which are other entries now", 2.5, "Signed Up", 41),
+    ],
+)
+def test_what_is_tried_on_a_long_history_is_what_it_is_called(what: str, hour: float, event: str, published: int) -> None:
+    lead = Lived(program(written("history.yml")))
+    lead.take(walk(0, 100))
+    assert lead.attempt(fact(hour, event)).published == published, what
+    assert lead.attempt(fact(hour, event)).published == published, "and nothing of it was kept"
 
 
 LEADS = 7
