@@ -62,7 +62,7 @@ class Evidence:
         facts: Sorted by event time, source order and id; none where timers fire.
         due: The timers; none where there are facts.
         fired: Names of the rules whose `when` fires now, by track, with the lowest fact that fires it.
-        deleted: Whether a record was deleted at this instant.
+        deleted: The records that were deleted at this instant: deals by their identifiers, the subject's own by an empty text.
     """
 
     __slots__ = ("_matched", "_recognised", "_state", "_version", "deleted", "due", "facts", "fired")
@@ -76,14 +76,14 @@ class Evidence:
         self.facts = facts
         self.due = due
         self.fired: dict[str, dict[str, bytes]] = {}
-        self.deleted = False
+        self.deleted: Collection[str] = ()
         events = []
         for keyed in facts:
             kind = keyed[1].kind
             if kind == "event":
                 events.append(keyed)
             elif kind == "delete":
-                self.deleted = True
+                self.deleted = {*self.deleted, keyed[1].deal}
         if events:
             self._judge(events)
 

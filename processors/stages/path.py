@@ -28,7 +28,7 @@ class Turn(msgspec.Struct, frozen=True):
         reentered: Whether a new path begins after an outcome.
         gone: Whether nothing is left to stand on because the record is deleted.
         rolled: Whether a deal was closed just now, so that a step back is a roll-up (which `backward: ignore` does not ignore).
-        withdrawn: Stages that hold on a record that was deleted just now.
+        withdrawn: Places that hold on a record that was deleted just now.
         customer: Whether any deal is won.
     """
 
@@ -64,7 +64,7 @@ class Path:
         here = self._walk.position
         self._holders = now.holders
         standing = now.stages
-        if turn.gone and not standing and now.outcome is None:
+        if turn.gone and turn.detour is None and not standing and now.outcome is None:
             if here is not None:
                 self._move("withdraw", None, self._rule_of(here))
             self._walk.left = None
@@ -92,7 +92,7 @@ class Path:
     def _reopen(self, standing: Sequence[StageRule], here: Point, turn: Turn) -> None:
         furthest = standing[-1] if standing else None
         decided_by = furthest if furthest is not None and (turn.reentered or turn.customer) else self._rule_of(here)
-        kind: MoveKind = "withdraw" if self._evidence.deleted else "reopen"
+        kind: MoveKind = "withdraw" if here.name in turn.withdrawn else "reopen"
         self._move(kind, furthest, decided_by, flags=(CUSTOMER,) if turn.customer else ())
 
     def _return(self, standing: Sequence[StageRule], detour: Point) -> None:
@@ -118,7 +118,7 @@ class Path:
         rule = self._rule_of(here)
         decided_by = turn.recycled or rule
         counts = self._version.backward != "ignore"  # else a step back that was ignored when it was made stays so
-        if self._evidence.deleted and (counts or here.name in turn.withdrawn):
+        if here.name in turn.withdrawn:
             self._move("withdraw", furthest, decided_by)
         elif self._evidence.due and (counts or self._evidence.ends(rule)):
             self._move("expire", furthest, decided_by)

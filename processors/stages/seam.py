@@ -11,6 +11,7 @@ import msgspec
 from processors.stages.evidence import KeyedFact
 from processors.stages.rules import Lineage, Rule, StageRule, Version
 from processors.stages.timeline import Deadline, FunnelState, Point, Spells, Track, Walk
+from processors.stages.tracks import release
 
 
 def carry_over(state: FunnelState, lineage: Lineage, version: Version, facts: Sequence[KeyedFact]) -> None:
@@ -30,6 +31,7 @@ def carry_over(state: FunnelState, lineage: Lineage, version: Version, facts: Se
                 _rename(state, before, after)
                 before = after
     state.version = version.number
+    release(state, version, facts[0][1].occurred_at)  # what a shorter window ends is over before a new signal comes
     if version.timed:
         for _, track in state.tracks:
             _arm(track, version, facts)
@@ -87,8 +89,9 @@ def _rename_walk(walk: Walk, names: dict[str, str | None], before: Version, afte
         point = _nearest(before.stages[walk.furthest].name, names, before)
         walk.furthest = after.rules[point].index if point is not None else -1
     if walk.deadline is not None:
-        stage = names.get(walk.deadline.stage)
-        walk.deadline = None if stage is None else Deadline(stage, walk.deadline.due, walk.deadline.cause)
+        stage = after.rules.get(names.get(walk.deadline.stage) or "")
+        kept = isinstance(stage, StageRule) and stage.sla is not None
+        walk.deadline = Deadline(stage.name, walk.deadline.due, walk.deadline.cause) if stage is not None and kept else None
 
 
 def _moved(point: Point | None, names: dict[str, str | None], before: Version, after: Version) -> Point | None:

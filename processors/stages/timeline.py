@@ -130,7 +130,8 @@ class Track(msgspec.Struct, array_like=True, gc=False):
         latches: Rule whose `when` fired: first and last time, in microseconds.
         kept: Stages with `lapse: keep` that were true once: whether their `while` holds now.
         outcome: The outcome whose rule is true and since when.
-        stale: Whether its source has told of a gap since the last snapshot (rule 21).
+        gap_at: When a source last told of a gap, by its record's Kafka time in microseconds: what came after counts (rule 21).
+        whole_at: When the whole record last came.
         armed: Rule whose latch ends by itself, or field that a rule waits for to pass: key of the fact that set it, until the
             timer has fired.
     """
@@ -141,7 +142,13 @@ class Track(msgspec.Struct, array_like=True, gc=False):
     kept: dict[str, bool] = {}
     outcome: tuple[str, int] | None = None
     armed: dict[str, bytes] = {}
-    stale: bool = False
+    gap_at: int = 0
+    whole_at: int = 0
+
+    @property
+    def stale(self) -> bool:
+        """Whether a source has told of a gap and sent no whole record since."""
+        return self.gap_at > self.whole_at
 
 
 class Deadline(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -113,7 +113,7 @@ class _Step:
         self.subject.keep(self.key, known)
         same = msgspec.structs.replace(before, broker_time=new.broker_time, coordinates=new.coordinates) == new
         for lineage in self._reading_either(before, new):
-            if not same or too_late(before, lineage) != too_late(new, lineage):
+            if not same or _counts_by_arrival(new) or too_late(before, lineage) != too_late(new, lineage):
                 self._fold_whole(lineage)
 
     def _reading_either(self, before: Fact, new: Fact) -> Sequence[Lineage]:
@@ -236,3 +236,8 @@ class _Step:
     def _present(self, before: Shown, state: FunnelState) -> Present:
         touched = self.fact.kind in ("delete", "restore") and any(walk.spells for _, walk in state.walks)
         return Present(before, state, touched)
+
+
+def _counts_by_arrival(fact: Fact) -> bool:
+    """Whether the fold reads when it arrived: of gaps and whole records, which end them (rule 21)."""
+    return fact.kind == "gap" or fact.provenance == "snapshot"

@@ -183,7 +183,7 @@ def _place(state: FunnelState, version: Version, deal: str) -> tuple[str, Walk, 
 
 def _flags(state: FunnelState, version: Version, deal: str) -> list[str]:
     """What a snapshot flags: criteria lapsed but the stage is kept, overdue there, open again although a customer, stale."""
-    if version.plain and not state.stale:
+    if version.plain and not state.own.stale:
         return []
     _, walk, track = _place(state, version, deal)
     here, flags = walk.position, []
