@@ -24,6 +24,9 @@ Labels = frozenset[str]
 RULES = ROOT / "deploy/prometheus/rules.yml"
 PROMETHEUS = ROOT / "deploy/prometheus/prometheus.yml"
 
+_KEEP_LABELS = {"deriv", "increase", "min_over_time", "rate", "time"}
+"""The functions in use that give what they are given, under its labels."""
+
 
 class Impossible(AssertionError):
     """An expression that can never give what it was written for."""
@@ -94,7 +97,7 @@ class Series:
             return frozenset()
         named = frozenset(aggregation.modifier.labels)
         if named - there:
-            raise Impossible(f"no label {', '.join(sorted(named - there))} to group by in {aggregation}")
+            raise Impossible(f"no label {', '.join(sorted(named - there))} to group by in {aggregation.prettify()}")
         return named if aggregation.modifier.type == promql.AggModifierType.By else there - named
 
     def _pair(self, pair: promql.BinaryExpr) -> Labels | None:
@@ -102,19 +105,23 @@ class Series:
         if left is None or right is None:
             return right if left is None else left
         if pair.modifier is not None and pair.modifier.matching is not None:
-            raise NotImplementedError(f"no rule for the labels of `on` and `ignoring`: {pair}")
+            raise NotImplementedError(f"no rule for the labels of `on` and `ignoring`: {pair.prettify()}")
         if left != right:
-            raise Impossible(f"{sorted(left)} and {sorted(right)} never match in {pair}")
+            raise Impossible(f"{sorted(left)} and {sorted(right)} never match in {pair.prettify()}")
         return left
 
     def _call(self, call: promql.Call) -> Labels | None:
-        given = [self._infer(each) for each in call.args]
-        series = [labels for labels in given if labels is not None]
-        if call.func.name == "absent":
+        labels = next((found for each in call.args if (found := self._infer(each)) is not None), None)
+        name = call.func.name
+        if name in _KEEP_LABELS:
+            return labels
+        if name == "absent":
             return frozenset()
-        if call.func.name == "histogram_quantile" and "le" not in series[0]:
-            raise Impossible(f"no label le to take a quantile of in {call}")
-        return series[0] - ({"le"} if call.func.name == "histogram_quantile" else set()) if series else None
+        if name == "histogram_quantile" and labels is not None:
+            if "le" not in labels:
+                raise Impossible(f"no label le to take a quantile of in {call.prettify()}")
+            return labels - {"le"}
+        raise NotImplementedError(f"no rule for the labels of {name}()")
 
 
 @functools.cache
