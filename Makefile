@@ -3,6 +3,7 @@
 #
 # Variables:  PYTHON=/path/to/python3.13   the interpreter for a new .venv
 #             ARGS="-k name"               passed on to pytest, demo and bench
+#             PROCESSES=4                  in how many `test` runs its files, each with a broker of its own; 0 for none but itself
 #             KILLS=100                    how many kill -9 `test-soak` deals out
 #             SECONDS=3600                 for how long `fuzz` fuzzes, all targets together
 #             MINUTES=10 SEED=7            how long `chaos` goes on, and the seed of an earlier run
@@ -16,6 +17,7 @@ BIN   := .venv/bin
 BASE  := .venv/.base
 DEV   := .venv/.dev
 KILLS ?= 25
+PROCESSES ?= 2
 SECONDS ?= 600
 MINUTES ?= 10
 SEED  ?=
@@ -33,7 +35,7 @@ demo: $(BASE) ## Watch a funnel fill live for 20 s; needs neither Kafka nor Dock
 	@$(BIN)/funnelstream demo $(ARGS)
 
 test: $(DEV) ## All tests but the soak; a broker comes from KAFKA_BOOTSTRAP_SERVERS, Docker, or Java 17 with Maven
-	$(BIN)/pytest -m "not soak" --require-kafka $(ARGS)
+	$(BIN)/pytest -m "not soak" --require-kafka -n $(PROCESSES) --dist loadfile $(ARGS)
 
 test-fast: $(DEV) ## The tests that need no broker; under a minute
 	$(BIN)/pytest -m "not kafka and not soak and not acceptance and not fuzz" $(ARGS)
