@@ -1,8 +1,9 @@
 """The frame of every test session: markers by folder, ../shared, the broker that was taken, and what must not be left out.
 
 `--require-kafka` (used by `make test` and `make test-soak`) turns a session into a proof: a broker test that did not run, or
-any skip but for an absent ../shared, fails it. The rules are in `completeness.py`, the gathering is here: a session may run in
-several processes (pytest-xdist), of which each knows what it collected and which broker it took, the first what was skipped.
+any skip but for an absent ../shared or promtool, fails it. The rules are in `completeness.py`, the gathering is here: a session
+may run in several processes (pytest-xdist), of which each knows what it collected and which broker it took, the first what was
+skipped.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from hypothesis import settings
 
 from tests.broker.discovery import Broker, start_broker
 from tests.completeness import Case, complaints
+from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT, SHARED
 
 BROKER_KEY = pytest.StashKey[str]()
@@ -129,9 +131,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line(f"{part:<12}{count:>6} tests {seconds[part]:>8.1f} s")
     taken = sorted({process["broker"] for process in config.stash.get(_PROCESSES_KEY, []) if process["broker"]})
     terminalreporter.line(f"broker: {', '.join(taken) or 'none was taken'}")
-    absences = sum(reason == ABSENT for reason in _skips(terminalreporter.stats).values())
-    if absences:
-        terminalreporter.line(f"../shared: ABSENT, {absences} TESTS DID NOT RUN: {ABSENT}", yellow=True, bold=True)
+    reasons = Counter(_skips(terminalreporter.stats).values())
+    for name, reason in (("../shared", ABSENT), ("promtool", PROMTOOL_ABSENT)):
+        if reasons[reason]:
+            terminalreporter.line(f"{name}: ABSENT, {reasons[reason]} TESTS DID NOT RUN: {reason}", yellow=True, bold=True)
     for sentence in config.stash.get(_FOUND_KEY, []):
         terminalreporter.line(f"INCOMPLETE: {sentence}", red=True, bold=True)
 

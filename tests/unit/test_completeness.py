@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.completeness import Case, complaints
+from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT, ROOT
 
 BROKER = Case("tests/kafka/test_a.py::test_a", kafka=True)
 SOAK = Case("tests/chaos/test_b.py::test_b", kafka=True, soak=True)
+RULES = Case("tests/unit/test_d.py::test_d")
 READER = Case("tests/unit/test_c.py::test_c", shared=True)
 
 
@@ -31,6 +33,7 @@ def test_complete_sessions_draw_no_complaint() -> None:
     assert _complaints([SOAK], [BROKER, READER]) == []
     assert _complaints([READER], [BROKER, SOAK], kafka=False) == []
     assert _complaints([BROKER, READER], skips={READER.nodeid: ABSENT}, present=False) == []
+    assert _complaints([BROKER, RULES], skips={RULES.nodeid: PROMTOOL_ABSENT}) == []
 
 
 @pytest.mark.parametrize(
