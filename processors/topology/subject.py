@@ -19,7 +19,7 @@ from schemas.facts import Fact
 from schemas.instants import format_instant
 
 
-class Present(msgspec.Struct, frozen=True):
+class Present(msgspec.Struct, frozen=True, gc=False):
     """Where a funnel stands after a record.
 
     Attributes:
@@ -167,7 +167,8 @@ class Subject:
         moment = Moment(format_instant(self._appended_at), late, self.fact)
         snapshots = set(after) if present.touched else set()
         if not alike:
-            snapshots.update(deal for deal in after.keys() | before.keys() if after.get(deal) != before.get(deal))
+            snapshots |= before.keys() - after.keys()
+            snapshots.update([deal for deal in after if after[deal] != before.get(deal)])
         for change in changes:
             content = change.publication.content
             self._remember(change)
