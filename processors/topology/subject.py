@@ -165,10 +165,9 @@ class Subject:
         if alike and not changes and not present.touched:
             return
         moment = Moment(format_instant(self._appended_at), late, self.fact)
-        snapshots = set(after) if present.touched else set()
-        if not alike:
-            snapshots |= before.keys() - after.keys()
-            snapshots.update([deal for deal in after if after[deal] != before.get(deal)])
+        snapshots = set(after) if present.touched or not before else set()
+        if not alike and before:
+            snapshots.update(deal for deal in after.keys() | before.keys() if after.get(deal) != before.get(deal))
         for change in changes:
             content = change.publication.content
             self._remember(change)
