@@ -15,7 +15,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_DAY = _EPOCH.date()
+_FIRST_MINUTE = _EPOCH.replace(tzinfo=None)
 
 FIRST, LAST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND - 1
 """The instants that can be written: the years 1 to 9999."""
@@ -51,20 +51,18 @@ def format_instant(instant: int) -> str:
     Raises:
         ValueError: The instant lies outside the years 1 to 9999.
     """
-    day, time = divmod(instant, DAY)
+    minute, rest = divmod(instant, MINUTE)
     try:
-        date = _format_day(day)
+        text = _format_minute(minute)
     except OverflowError as error:
         raise ValueError(f"{instant} microseconds lie outside the years 1 to 9999") from error
-    second, fraction = divmod(time, SECOND)
-    minute, second = divmod(second, 60)
-    text = f"{date}T{minute // 60:02}:{minute % 60:02}:{second:02}"
+    second, fraction = divmod(rest, SECOND)
     if not fraction:
-        return text + "Z"
-    digits = f"{fraction:06}"
-    return f"{text}.{digits[:3] if digits.endswith('000') else digits}Z"
+        return f"{text}:{second:02}Z"
+    millisecond, micros = divmod(fraction, MILLISECOND)
+    return f"{text}:{second:02}.{fraction:06}Z" if micros else f"{text}:{second:02}.{millisecond:03}Z"
 
 
 @lru_cache(maxsize=1 << 12)
-def _format_day(day: int) -> str:
-    return (_FIRST_DAY + timedelta(days=day)).isoformat()
+def _format_minute(minute: int) -> str:
+    return (_FIRST_MINUTE + timedelta(minutes=minute)).isoformat(timespec="minutes")

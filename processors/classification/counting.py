@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+
+import msgspec
 
 from processors.classification.predicates import Memory, Orderings, TypeOf, Values
 from processors.classification.signals import Fires, compile_signal
@@ -18,10 +19,11 @@ _MOST_SESSIONS = 64
 """Of one conversion that are remembered, the latest ones: a tracker that names a new session on every page is no visitor's."""
 
 
-class _Conversion(NamedTuple):
+class _Conversion(msgspec.Struct, frozen=True):
     name: str
     exclusive: str | None
     counting: Count
+    every: bool
     signals: Sequence[Fires]
     """Any of these must fire; none where every event of the name is one."""
 
@@ -36,7 +38,9 @@ class Classifier:
             for event in dict.fromkeys(event for signal, _ in compiled for event in signal.events):
                 signals = [fires for signal, fires in compiled if event in signal.events]
                 conditional = [] if None in signals else [fires for fires in signals if fires is not None]
-                entry = _Conversion(conversion.name, conversion.exclusive, conversion.count, conditional)
+                entry = _Conversion(
+                    conversion.name, conversion.exclusive, conversion.count, conversion.count.method == "every", conditional
+                )
                 self._by_event.setdefault(event, []).append(entry)
 
     def __call__(self, fact: Fact, deal: str, values: Values, memory: Memory) -> Sequence[tuple[str, bool]]:
@@ -51,15 +55,15 @@ class Classifier:
             memory: Keeps the instant of the last counted match of each conversion, and what else its counting needs.
         """
         found: list[tuple[str, bool]] = []
-        taken: set[str] = set()
+        taken: list[str] = []
         for conversion in self._by_event.get(fact.name, ()):
             if conversion.exclusive in taken or (
                 conversion.signals and not any(fires(fact, values, memory) for fires in conversion.signals)
             ):
                 continue
             if conversion.exclusive is not None:
-                taken.add(conversion.exclusive)
-            counted = _counts(conversion, fact, deal, memory)
+                taken.append(conversion.exclusive)
+            counted = conversion.every or _counts(conversion, fact, deal, memory)
             if counted:
                 memory[conversion.name] = fact.occurred_at
             found.append((conversion.name, counted))
@@ -69,8 +73,6 @@ class Classifier:
 def _counts(conversion: _Conversion, fact: Fact, deal: str, memory: Memory) -> bool:
     """Whether a match counts; the others are published as repeats (rule 3)."""
     method = conversion.counting.method
-    if method == "every":
-        return True
     if method == "once_per_lead":
         return conversion.name not in memory
     if method == "once_per_window":

@@ -110,8 +110,9 @@ class Evidence:
         matches = version.classify(fact, deal, values, state.memory)
         if not matches:
             return
-        self._recognised[key] = [self._as_recognised(name, counted, fact, values) for name, counted in matches]
-        for name, _ in matches:
+        recognised = self._recognised[key] = []
+        for name, counted in matches:
+            recognised.append(self._as_recognised(name, counted, fact, values))
             for rule in version.latched_by.get(name, ()):
                 for track in self._concerned(rule, fact):
                     self._fire(track, rule, key)

@@ -161,6 +161,8 @@ class Path:
         if before is not None:
             first = 1 + (self._rule_of(before).index if before.place == "stage" else self._walk.furthest)
         last = target.index if target is not None else len(self._version.stages)
+        if first >= last:
+            return ()
         return tuple(stage.name for stage in self._version.stages[first:last] if not stage.optional)
 
     def _entry_time(self, rule: Rule) -> int:

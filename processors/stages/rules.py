@@ -277,9 +277,7 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def at(self, instant: int) -> Version:
         """The version with the largest `effective_from` at or before the instant; before the first, the first."""
-        found = self.versions[0]
-        for version in self.versions[1:]:
-            if version.effective_from > instant:
-                break
-            found = version
-        return found
+        for version in reversed(self.versions):
+            if version.effective_from <= instant:
+                return version
+        return self.versions[0]

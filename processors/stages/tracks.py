@@ -13,7 +13,7 @@ from processors.stages.rules import Memory, OutcomeRule, Rule, StageRule, Values
 from processors.stages.timeline import OWN, FunnelState, Track
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """What holds of one track at an instant."""
 
     stages: Sequence[StageRule]
@@ -25,7 +25,7 @@ class Standing(msgspec.Struct, frozen=True):
     """Kept stages whose criteria turned false just now."""
 
 
-class RollUp(msgspec.Struct, frozen=True):
+class RollUp(msgspec.Struct, frozen=True, gc=False):
     """Where tracks stand together."""
 
     stages: Sequence[StageRule]

@@ -73,8 +73,9 @@ class Publisher:
             "segments": move.segments,
             "value": _money(move.value),
         }
-        headers = self._headers(identity, revision, _TRANSITION, effective_at, entity)
-        return Publish("transitions", entity.encode(), encode_json(body), headers)
+        key = entity.encode()
+        headers = self._headers(identity, revision, _TRANSITION, effective_at, key)
+        return Publish("transitions", key, encode_json(body), headers)
 
     def conversion(self, change: Change, match: Match, version: Version, entity: str, moment: "Moment") -> Publish:
         """The record of one operation on a conversion."""
@@ -101,8 +102,9 @@ class Publisher:
             "segments": match.segments,
             "value": _money(match.value),
         }
-        headers = self._headers(identity, revision, _CONVERSION, effective_at, entity)
-        return Publish("conversions", entity.encode(), encode_json(body), headers)
+        key = entity.encode()
+        headers = self._headers(identity, revision, _CONVERSION, effective_at, key)
+        return Publish("conversions", key, encode_json(body), headers)
 
     def lead(self, state: FunnelState, version: Version, entity: str, deal: str, sequence: int, recorded_at: str) -> Publish:
         """The snapshot of one subject in one funnel, or of one of its deals.
@@ -130,17 +132,17 @@ class Publisher:
             "sequence": sequence,
             "recorded_at": recorded_at,
         }
-        headers = self._headers(key, sequence, _LEAD, recorded_at, entity)
+        headers = self._headers(key, sequence, _LEAD, recorded_at, entity.encode())
         return Publish("leads", key.encode(), encode_json(body), headers)
 
-    def _headers(self, identity: str, revision: int, kind: Header, time: str, entity: str) -> Headers:
+    def _headers(self, identity: str, revision: int, kind: Header, time: str, subject: bytes) -> Headers:
         return [
             _SPECVERSION,
             ("ce_id", f"{identity}/{revision}".encode()),
             self._source,
             kind,
             ("ce_time", time.encode()),
-            ("ce_subject", entity.encode()),
+            ("ce_subject", subject),
             _CONTENT_TYPE,
         ]
 

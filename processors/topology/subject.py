@@ -19,7 +19,7 @@ from schemas.facts import Fact
 from schemas.instants import format_instant
 
 
-class Present(msgspec.Struct, frozen=True):
+class Present(msgspec.Struct, frozen=True, gc=False):
     """Where a funnel stands after a record.
 
     Attributes:
@@ -167,8 +167,8 @@ class Subject:
         if alike and not changes and not present.touched:
             return
         moment = Moment(format_instant(self._appended_at), late, self.fact)
-        snapshots = set(after) if present.touched else set()
-        if not alike:
+        snapshots = set(after) if present.touched or not before else set()
+        if not alike and before:
             snapshots.update(deal for deal in after.keys() | before.keys() if after.get(deal) != before.get(deal))
         for change in changes:
             content = change.publication.content
