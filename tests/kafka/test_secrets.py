@@ -18,7 +18,7 @@ from tests.kafka.processes import ROOT, WorkerProcess
 HASH_KEY = "hash-secret-of-32-characters-long"
 WRONG = "wrong-secret-3"
 APPLICATION = {
-    "definitions": str(ROOT / "funnels"),
+    "definitions": str(ROOT / "funnels" / "hubspot-lifecycle.yml"),
     "identity": {
         "hash_key": "${HASH_KEY}",
         "namespaces": [
@@ -48,6 +48,7 @@ COMMANDS = (
     Command(("reset", "empty", "--yes")),
     Command(("run",), works="restored facts partitions"),
     Command(("report",)),
+    Command(("explain", "--lead", "contact:7")),
     Command(("dlq", "list")),
     Command(("dlq", "replay", "--all")),
     Command(("tap", "--from-beginning"), works="watching"),
