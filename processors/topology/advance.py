@@ -175,8 +175,8 @@ class _Step:
         """A late fact: fold from where it belongs to where nothing differs any more, and publish the difference."""
         self._effects.count("refolds", lineage.name)
         prefix = row.pages_prefix(self.subject.key, lineage.key)
-        pages = stretch(head, self._rows, prefix, self.fact.occurred_at, self.key)
-        self._settle(lineage, head, refold(pages, self.subject.keyed, lineage))
+        late = stretch(head, self._rows, prefix, self.fact.occurred_at, self.key)
+        self._settle(lineage, head, refold(late, self.subject.keyed, lineage))
 
     def _fold_whole(self, lineage: Lineage) -> None:
         """A fact was replaced by another: its history is not what it was, from wherever either of them belongs."""
@@ -185,10 +185,10 @@ class _Step:
             self.subject.facts.setdefault(key[-16:], row.decode_fact(value))
         facts = self.subject.facts
         reading = [(key, kept.fact) for key, kept in facts.items() if self._reads(lineage, kept.fact)]
-        head, pages = self.subject.head(lineage), whole(reading)
+        head, history = self.subject.head(lineage), whole(reading)
         for key, _ in self._rows.scan(row.pages_prefix(self.subject.key, lineage.key)):
             self._effects.rows[key] = None
-        folded = refold(pages, self.subject.keyed, lineage) if pages else None
+        folded = refold(history, self.subject.keyed, lineage) if history is not None else None
         if folded is None or folded.head is None:
             self.subject.drop_head(lineage, head)
             folded = Refolded([], [], [], row.decode_state(EMPTY_STATE).stepped, None, [], None)
