@@ -183,8 +183,10 @@ class Evidence:
         if deals is not None and fact.deal and rule.of_deals and fact.deal not in deals:
             return False
         if fact.kind == "event":
-            recognised = any(found.name in rule.conversions for found in self._recognised.get(key, ()))
-            return recognised or any(True for _ in self._fires(rule, fact))
+            for found in self._recognised.get(key, ()):
+                if found.name in rule.conversions:
+                    return True
+            return fact.name in rule.fires and any(True for _ in self._fires(rule, fact))
         return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
 
     def values_read(self, rule: Rule, cause: bytes, deal: str) -> dict[str, Value]:
