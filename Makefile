@@ -3,20 +3,24 @@
 #
 # Variables:  PYTHON=/path/to/python3.13   the interpreter for a new .venv
 #             ARGS="-k name"               passed on to pytest, demo and bench
+#             PROCESSES=4                  in how many `test` runs its files, each with a broker of its own; 0 for none but itself
 #             KILLS=100                    how many kill -9 `test-soak` deals out
 #             SECONDS=3600                 for how long `fuzz` fuzzes, all targets together
+#             SEEDS=100000             how many cases `simulate` tries
 #             MINUTES=10 SEED=7            how long `chaos` goes on, and the seed of an earlier run
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-soak fuzz chaos lint format bench schemas constraints clean
+.PHONY: help demo test test-fast test-soak fuzz simulate chaos lint format bench schemas constraints clean
 
 BIN   := .venv/bin
 BASE  := .venv/.base
 DEV   := .venv/.dev
 KILLS ?= 25
+PROCESSES ?= 2
 SECONDS ?= 600
+SEEDS ?= 10000
 MINUTES ?= 10
 SEED  ?=
 ARGS  ?=
@@ -33,16 +37,19 @@ demo: $(BASE) ## Watch a funnel fill live for 20 s; needs neither Kafka nor Dock
 	@$(BIN)/funnelstream demo $(ARGS)
 
 test: $(DEV) ## All tests but the soak; a broker comes from KAFKA_BOOTSTRAP_SERVERS, Docker, or Java 17 with Maven
-	$(BIN)/pytest -m "not soak" --require-kafka $(ARGS)
+	$(BIN)/pytest -m "not soak" --require-kafka -n $(PROCESSES) --dist loadfile $(ARGS)
 
 test-fast: $(DEV) ## The tests that need no broker; under a minute
-	$(BIN)/pytest -m "not kafka and not soak and not acceptance and not fuzz" $(ARGS)
+	$(BIN)/pytest -m "not kafka and not soak and not acceptance and not fuzz and not simulation" $(ARGS)
 
 test-soak: $(DEV) ## Kill workers at random while input flows, and compare the result with the oracle
 	$(BIN)/pytest -m soak --require-kafka --kills $(KILLS) $(ARGS)
 
 fuzz: $(DEV) ## Fuzz decoders, definitions and configuration for SECONDS; new inputs join tests/fuzz/corpus
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --save $(ARGS)
+
+simulate: $(BASE) ## Try SEEDS cases of the simulation: any order, crash and duplicate must end as the definitions say
+	$(BIN)/python -m processors.simulation --seeds $(SEEDS) $(ARGS)
 
 chaos: $(DEV) ## Mix all faults at random for MINUTES while input flows; SEED= repeats a run
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)

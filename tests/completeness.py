@@ -6,6 +6,7 @@ A green session proves something only if its tests ran. Values in, sentences out
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT
 
 
@@ -41,7 +42,7 @@ def complaints(
         deselected: Those it had collected and then left out by name or marker.
         skips: Reason by node id, of tests and of whole modules.
         shared_present: ../shared is there, so nothing that reads it may be skipped.
-        require_kafka: Broker tests must run, and nothing may be skipped but for the absence of ../shared.
+        require_kafka: Broker tests must run, and nothing may be skipped but for the absence of ../shared or promtool.
 
     Returns:
         One sentence per fault; none if the session is complete.
@@ -54,7 +55,7 @@ def complaints(
     ]
     if not require_kafka:
         return found
-    found += [f"{nodeid} was skipped: {reason}" for nodeid, reason in skips.items() if reason != ABSENT]
+    found += [f"{nodeid} was skipped: {reason}" for nodeid, reason in skips.items() if reason not in (ABSENT, PROMTOOL_ABSENT)]
     if not any(case.kafka and case.nodeid not in skips for case in selected):
         found.append("no broker test ran: --require-kafka is for sessions that prove something about Kafka")
     # The soak and the rest are two sessions: each may leave out the other, never a part of itself.

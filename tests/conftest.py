@@ -1,23 +1,31 @@
 """The frame of every test session: markers by folder, ../shared, the broker that was taken, and what must not be left out.
 
 `--require-kafka` (used by `make test` and `make test-soak`) turns a session into a proof: a broker test that did not run, or
-any skip but for an absent ../shared, fails it. The rules are in `completeness.py`, the gathering is here.
+any skip but for an absent ../shared or promtool, fails it. The rules are in `completeness.py`, the gathering is here: a session
+may run in several processes (pytest-xdist), of which each knows what it collected and which broker it took, the first what was
+skipped.
 """
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from tests.broker.discovery import Broker, start_broker
 from tests.completeness import Case, complaints
+from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT, SHARED
 
 BROKER_KEY = pytest.StashKey[str]()
 """What the broker fixture took, in words for the summary: `config.stash[BROKER_KEY] = "Docker (apache/kafka:4.3.1)"`."""
 
+_DESELECTED_KEY = pytest.StashKey[list[Case]]()
+_PROCESSES_KEY = pytest.StashKey[list[dict[str, Any]]]()
+"""What each process of a session has gathered."""
 _FOUND_KEY = pytest.StashKey[list[str]]()
 _MARKERS = {"kafka": ("kafka",), "chaos": ("kafka", "soak"), "acceptance": ("acceptance",)}
 
@@ -66,22 +74,46 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     found.stop()
 
 
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Remember what a session leaves out."""
+    if items:
+        items[0].config.stash.setdefault(_DESELECTED_KEY, []).extend(_cases(items))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Another process of this session has ended: take what it gathered."""
+    gathered = getattr(node, "workeroutput", {}).get("gathered")
+    if gathered is not None:
+        node.config.stash.setdefault(_PROCESSES_KEY, []).append(gathered)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a session that left out what it had to run."""
-    stats = _stats(session.config)
+    config = session.config
+    gathered = {
+        "selected": [dataclasses.astuple(case) for case in _cases(getattr(session, "items", []))],
+        "deselected": [dataclasses.astuple(case) for case in config.stash.get(_DESELECTED_KEY, [])],
+        "broker": config.stash.get(BROKER_KEY, ""),
+    }
+    if hasattr(config, "workeroutput"):  # one of several processes: the first one judges
+        config.workeroutput["gathered"] = gathered
+        return
+    processes = config.stash.setdefault(_PROCESSES_KEY, [])
+    processes.append(gathered)
     found = (
         []
-        if session.config.option.collectonly
+        if config.option.collectonly
         else complaints(
-            _cases(getattr(session, "items", [])),
-            _cases(stats.get("deselected", [])),
-            _skips(stats),
+            _gathered(processes, "selected"),
+            _gathered(processes, "deselected"),
+            _skips(_stats(config)),
             shared_present=SHARED.is_dir(),
-            require_kafka=session.config.getoption("--require-kafka"),
+            require_kafka=config.getoption("--require-kafka"),
         )
     )
-    session.config.stash[_FOUND_KEY] = found
+    config.stash[_FOUND_KEY] = found
     if found and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -97,10 +129,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("what ran")
     for part, count in sorted(ran.items()):
         terminalreporter.line(f"{part:<12}{count:>6} tests {seconds[part]:>8.1f} s")
-    terminalreporter.line(f"broker: {config.stash.get(BROKER_KEY, 'none was taken')}")
-    absences = sum(reason == ABSENT for reason in _skips(terminalreporter.stats).values())
-    if absences:
-        terminalreporter.line(f"../shared: ABSENT, {absences} TESTS DID NOT RUN: {ABSENT}", yellow=True, bold=True)
+    taken = sorted({process["broker"] for process in config.stash.get(_PROCESSES_KEY, []) if process["broker"]})
+    terminalreporter.line(f"broker: {', '.join(taken) or 'none was taken'}")
+    reasons = Counter(_skips(terminalreporter.stats).values())
+    for name, reason in (("../shared", ABSENT), ("promtool", PROMTOOL_ABSENT)):
+        if reasons[reason]:
+            terminalreporter.line(f"{name}: ABSENT, {reasons[reason]} TESTS DID NOT RUN: {reason}", yellow=True, bold=True)
     for sentence in config.stash.get(_FOUND_KEY, []):
         terminalreporter.line(f"INCOMPLETE: {sentence}", red=True, bold=True)
 
@@ -113,6 +147,11 @@ def _part(nodeid: str) -> str:
 def _stats(config: pytest.Config) -> dict[str, list[object]]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     return reporter.stats if reporter else {}
+
+
+def _gathered(processes: Iterable[dict[str, Any]], what: str) -> list[Case]:
+    """Every case once: each process has collected all of them."""
+    return list(dict.fromkeys(Case(*case) for process in processes for case in process[what]))
 
 
 def _cases(items: Iterable[object]) -> list[Case]:

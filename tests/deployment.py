@@ -111,11 +111,10 @@ class Deployment:
 
     def _ends(self, consumer: Consumer) -> dict[tuple[str, int], int]:
         """The last record of every partition of the sources and of facts, where it has one."""
+        there = consumer.list_topics(timeout=10).topics
         topics = (*self.source_topic.values(), self.topics.facts)
-        places = [
-            (topic, number) for topic in topics for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        ]
-        return {place: last for place in places if (last := self._last_record(*place)) >= 0}
+        places = [TopicPartition(topic, number) for topic in topics for number in there[topic].partitions]
+        return {place: last for place, last in self._last_records(places).items() if last >= 0}
 
     def _behind(self, consumer: Consumer, ends: dict[tuple[str, int], int]) -> dict[str, int]:
         """Records of each topic up to these ends that are not committed yet; transaction markers after them do not count."""
@@ -130,32 +129,46 @@ class Deployment:
             behind[place.topic] += max(ends[place.topic, place.partition] + 1 - max(place.offset, 0), 0)
         return dict(+behind)
 
-    def _last_record(self, topic: str, partition: int) -> int:
-        """Offset of the last committed record of a partition; -1 for none."""
+    def _last_records(self, places: list[TopicPartition]) -> dict[tuple[str, int], int]:
+        """Offset of the last committed record of each partition; -1 for none."""
         reader = Consumer(
             {
                 **self.kafka,
                 "group.id": "last-record",
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 20,
                 "log_level": 0,
             }
         )
+        last = {(place.topic, place.partition): -1 for place in places}
+        unfinished, deadline = {*last}, time.monotonic() + 60
         try:
-            low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-            start = max(low, high - 50)
-            reader.assign([TopicPartition(topic, partition, start)])
-            last, deadline = -1, time.monotonic() + 60
-            while time.monotonic() < deadline:
-                message = reader.poll(1.0)
-                if message is None:
-                    continue
-                if message.error() is not None:
-                    return last
-                last = message.offset() or 0
-            raise AssertionError(f"{topic}[{partition}] has no end: a transaction hangs")
+            bounds = [(place, log_of(reader, place)) for place in places]
+            reader.assign([TopicPartition(place.topic, place.partition, max(low, high - 50)) for place, (low, high) in bounds])
+            while unfinished and time.monotonic() < deadline:
+                for message in reader.consume(1_000, 0.05):
+                    place = (message.topic() or "", message.partition() or 0)
+                    if message.error() is None:
+                        last[place] = message.offset() or 0
+                    else:
+                        unfinished.discard(place)
         finally:
             reader.close()
+        assert not unfinished, f"{sorted(unfinished)} have no end: a transaction hangs"
+        return last
+
+
+def log_of(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """First offset and end of a partition; waits for one that was made just now, of which not every broker knows yet."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=10)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def bodies(messages: list[Message]) -> list[dict[str, Any]]:

@@ -44,7 +44,11 @@ APPLICATION = {
             "topics": ["web.events"],
             "format": "segment",
             "identifiers": {"userId": "user", "anonymousId": "anonymous"},
-            "fields": {"lead.plan": {"from": "traits.plan"}, "lead.score": {"from": "traits.score", "type": "number"}},
+            "fields": {
+                "lead.plan": {"from": "traits.plan"},
+                "lead.step": {"from": "traits.step"},
+                "lead.score": {"from": "traits.score", "type": "number"},
+            },
         },
         "crm": {
             "topics": ["crm.changes"],

@@ -14,7 +14,9 @@ from schemas.instants import DAY
 SESSION = "event.session_id"
 """The path of an event that names its session."""
 _SESSIONS_KEPT = DAY
-"""A session is remembered for this long after its last counted event, in microseconds: none of a tracker lasts longer."""
+"""A session is remembered for this long after its last match, in microseconds: none of a tracker lasts longer."""
+_MOST_SESSIONS = 64
+"""Of one conversion that are remembered, the latest ones: a tracker that names a new session on every page is no visitor's."""
 
 
 class _Conversion(msgspec.Struct, frozen=True):
@@ -103,5 +105,7 @@ def _key(conversion: str, what: str, name: str) -> str:
 def _forget_sessions(conversion: str, now: int, memory: Memory) -> None:
     """So that what is remembered of a lead does not grow with its visits (invariant 8)."""
     prefix = f"{conversion}\0session\0"
-    for key in [key for key, at in memory.items() if key.startswith(prefix) and at < now - _SESSIONS_KEPT]:
-        del memory[key]
+    sessions = sorted((at, key) for key, at in memory.items() if key.startswith(prefix))
+    for number, (at, key) in enumerate(reversed(sessions), 1):
+        if number >= _MOST_SESSIONS or at < now - _SESSIONS_KEPT:
+            del memory[key]

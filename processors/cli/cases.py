@@ -40,6 +40,8 @@ def cases(
 ) -> None:
     """Run given/expect cases (NAME.test.yml) over the definitions that lie beside them."""
     for path in paths:
+        if not path.exists():  # before the definitions beside it are read, whose mistakes are others
+            raise Stop(ENVIRONMENT, f"{path} cannot be read: there is no such file or folder")
         if path.is_file() and not path.name.endswith(SUFFIX):
             raise typer.BadParameter(f"{path} is no given/expect file: their names end with {SUFFIX}", param_hint="PATH...")
     until = _moment(as_of)

@@ -102,11 +102,11 @@ def _unlike_ends(outline: Outline, path: Path, rate: Any) -> Iterator[Mistake]:
 
 
 def _retired(outline: Outline) -> Iterator[Mistake]:
-    positions = outline.names(*POSITIONS)
+    stages = outline.names("stages")
     for path, target in outline.named("retired"):
         old = str(path[-1])
-        if old in positions:
+        if old in stages:
             yield Mistake(path, f"{old} is still a stage of this version: only stages that vanished are retired", of_key=True)
-        if isinstance(target, str) and target != "remove" and target not in positions:
-            hint = suggestion(target, [*positions, "remove"]) or ": write a stage of this version, or remove"
+        if isinstance(target, str) and target != "remove" and target not in stages:
+            hint = suggestion(target, [*stages, "remove"]) or ": write a stage of this version, or remove"
             yield Mistake(path, f"{target} is no stage of this version{hint}")

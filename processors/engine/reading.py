@@ -12,6 +12,8 @@ from processors.engine.stop import ENVIRONMENT, Stop
 from processors.engine.triage import Verdict, ending, error_of, triage
 
 _TIMEOUT = 30.0
+_WAIT = 0.1
+"""Seconds that one look may take: with fewer records than it asks for it takes all of them."""
 _SILENCE = 60.0
 """Seconds without a record or an end after which the brokers are taken for gone: librdkafka would wait for ever."""
 
@@ -38,6 +40,7 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": "50",  # the end of a log is said only once a fetch has found nothing
         },
     )
     try:
@@ -65,7 +68,7 @@ def _to_the_end(consumer: Consumer, topic: str, partitions: list[int]) -> Iterat
     unfinished = set(partitions)
     heard = time.monotonic()
     while unfinished:
-        messages = consumer.consume(5_000, 1.0)
+        messages = consumer.consume(5_000, _WAIT)
         if not messages and time.monotonic() - heard > _SILENCE:
             raise Stop(
                 ENVIRONMENT,

@@ -12,6 +12,8 @@ import msgspec
 
 from processors.stages.timeline import OWN, Match, Move
 
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
 Operation = Literal["announce", "amend", "retract"]
 
 
@@ -132,11 +134,16 @@ def diff(published: Mapping[Identity, Publication], now: Iterable[Move | Match],
         identity = identity_of(content, funnel)
         standing.add(identity)
         known = published.get(identity)
-        if known is None or not known.live or known.content != content:
+        if known is None or not known.live or _written(known.content) != _written(content):
             changes.append(announce(content, funnel, known))
     gone = [(identity, known) for identity, known in published.items() if known.live and identity not in standing]
     gone.sort(key=lambda pair: (pair[1].content.effective_at, pair[0]))
     return [_retract(identity, known) for identity, known in gone] + changes
+
+
+def _written(content: Move | Match) -> bytes:
+    """A content as bytes: true, 1 and 1.0 are equal in Python and not in what consumers read."""
+    return _encode(content)
 
 
 def _retract(identity: Identity, known: Publication) -> Change:

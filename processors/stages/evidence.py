@@ -38,6 +38,8 @@ class Due(NamedTuple):
     deal: str
     name: str
     cause: bytes
+    missed: bool = False
+    """Whether it is a service level that is missed, which ends nothing."""
 
 
 class _Recognised(msgspec.Struct, gc=False):
@@ -60,7 +62,7 @@ class Evidence:
         facts: Sorted by event time, source order and id; none where timers fire.
         due: The timers; none where there are facts.
         fired: Names of the rules whose `when` fires now, by track, with the lowest fact that fires it.
-        deleted: Whether a record was deleted at this instant.
+        deleted: The records that were deleted at this instant: deals by their identifiers, the subject's own by an empty text.
     """
 
     __slots__ = ("_matched", "_recognised", "_state", "_version", "deleted", "due", "facts", "fired")
@@ -74,14 +76,14 @@ class Evidence:
         self.facts = facts
         self.due = due
         self.fired: dict[str, dict[str, bytes]] = {}
-        self.deleted = False
+        self.deleted: Collection[str] = ()
         events = []
         for keyed in facts:
             kind = keyed[1].kind
             if kind == "event":
                 events.append(keyed)
             elif kind == "delete":
-                self.deleted = True
+                self.deleted = {*self.deleted, keyed[1].deal}
         if events:
             self._judge(events)
 
@@ -173,8 +175,9 @@ class Evidence:
             deals: Of a rule on deals, those that count; None for all.
         """
         if self.due:
-            named = [each.cause for each in self.due if each.name == rule.name or each.name in rule.fields]
-            return named or [self.due[0].cause]
+            counting = [each for each in self.due if deals is None or not rule.of_deals or not each.deal or each.deal in deals]
+            named = [each.cause for each in counting if each.name == rule.name or each.name in rule.fields]
+            return named or [(counting or self.due)[0].cause]
         if len(self.facts) == 1:
             return [self.facts[0][0]]
         return [key for key, fact in self.facts if self._reads(rule, key, fact, deals)] or [self.facts[0][0]]
@@ -188,6 +191,10 @@ class Evidence:
                     return True
             return fact.name in rule.fires and any(True for _ in self._fires(rule, fact))
         return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
+
+    def ends(self, rule: Rule) -> bool:
+        """Whether a timer that is due ends what the rule holds by: its latch, or a date that it waits for."""
+        return any(not each.missed and (each.name == rule.name or each.name in rule.passing) for each in self.due)
 
     def values_read(self, rule: Rule, cause: bytes, deal: str) -> dict[str, Value]:
         """What the rule found: the fields it reads; of its cause the conversion, the event's name and paths, or its kind."""
@@ -239,7 +246,7 @@ class Evidence:
         if fact.name not in segment.touches:
             return False
         fires = segment.touches[fact.name]
-        return fires is None or fires(fact, self._state.own.values, self._state.memory)
+        return fires is None or fires(fact, self.values(self.deal_of(fact)), self._state.memory)
 
     def _segment(self, segment: SegmentRule, deal: str, fact: Fact | None) -> str:
         said = fact.values if fact is not None and fact.kind == "event" else {}

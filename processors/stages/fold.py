@@ -78,6 +78,9 @@ def _instant(keyed: KeyedFact) -> int:
 
 
 def too_late(fact: Fact, lineage: Lineage) -> bool:
-    """Whether the record reached the broker too long after its event time to be used (rule 19); a backfill never does."""
+    """Whether the record reached the broker too long after its event time to be used (rule 19).
+
+    A backfill never does, nor does a whole record: it says what is so now, however long ago that last changed.
+    """
     late_by = fact.broker_time - fact.occurred_at
-    return late_by > lineage.at(fact.occurred_at).lateness and fact.provenance != "backfill"
+    return fact.provenance == "live" and late_by > lineage.at(fact.occurred_at).lateness

@@ -5,7 +5,7 @@ order. The order of the steps in `evaluate` is the rule itself: values, conversi
 the outcome, the move.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from processors.stages.evidence import Due, Evidence, KeyedFact
 from processors.stages.path import NOTHING, Path, Turn, rests
@@ -48,28 +48,31 @@ def evaluate(
 
 def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
     for key, fact in facts:
-        if fact.kind == "event" and not fact.deal:
-            continue
         track = _track_of(state, fact)
         if fact.kind == "change":
             if fact.provenance == "snapshot":
-                state.stale = False
-            for field, value in fact.values.items():
-                about = track if field.startswith("deal.") else state.own
-                order = version.authority.get(field)
-                if order is None:
-                    about.values[field] = value
-                else:
-                    about.values[f"{field}@{fact.source}"] = value
-                    about.values[field] = _authoritative(about.values, field, order)
-                if field in version.passing:
-                    _arm(about, field, key, fact.occurred_at)
+                track.whole_at = max(track.whole_at, fact.broker_time)
+            for field in fact.values:
+                if field in version.keeps:
+                    _set(track if field.startswith("deal.") else state.own, field, key, fact, version)
         elif fact.kind == "delete":
             track.deleted = True
         elif fact.kind == "restore":
             track.deleted = False
         elif fact.kind == "gap":
-            state.stale = True
+            track.gap_at = max(track.gap_at, fact.broker_time)
+
+
+def _set(track: Track, field: str, key: bytes, fact: Fact, version: Version) -> None:
+    """Take over a value, if its source has the say."""
+    before, value, order = track.values.get(field), fact.values[field], version.authority.get(field)
+    if order is None:
+        track.values[field] = value
+    else:
+        track.values[f"{field}@{fact.source}"] = value
+        track.values[field] = _authoritative(track.values, field, order)
+    if field in version.passing and (order is None or track.values[field] != before):
+        _arm(track, field, key, fact.occurred_at)
 
 
 def _track_of(state: FunnelState, fact: Fact) -> Track:
@@ -130,9 +133,10 @@ class _Evaluation:
         """What turns the subject's position."""
         state, deleted = self._state, self._evidence.deleted
         detour = self._detour(found) if self._version.detours else None
-        gone = state.own.deleted or (deleted and len(found) <= 1)
-        if state.deals:
-            return Turn(detour, recycled, reentered, gone, self._rolled(found), _customer(found))
+        gone = state.own.deleted or (bool(deleted) and len(found) <= 1)
+        if state.deals or deleted:
+            withdrawn = self._withdrawn(deleted) if deleted else frozenset()
+            return Turn(detour, recycled, reentered, gone, self._rolled(found), _customer(found), withdrawn)
         return Turn(detour, recycled, reentered, gone) if detour or recycled or reentered or gone else NOTHING
 
     def _walk(self, name: str, found: Mapping[str, Standing], turn: Turn, reentered: int | None) -> None:
@@ -148,7 +152,8 @@ class _Evaluation:
         deleted = self._state.deals[name].track.deleted
         seen = {} if deleted else {each: found[each] for each in (OWN, name) if each in found}
         detour = self._detour_on(name) if not deleted else None
-        self._walk(name, seen, Turn(detour=detour, gone=deleted, rolled=deleted), None)
+        withdrawn = self._withdrawn({OWN, name}.intersection(self._evidence.deleted))
+        self._walk(name, seen, Turn(detour=detour, gone=deleted, withdrawn=withdrawn), None)
 
     # --- re-entry --------------------------------------------------------------------------------------------------
 
@@ -202,10 +207,21 @@ class _Evaluation:
         track = self._state.own if name == OWN else self._state.deals[name].track
         return not track.deleted and (rule.name in track.latches or self._holds(rule, name))
 
+    def _withdrawn(self, deleted: Collection[str]) -> frozenset[str]:
+        """The stages and outcomes that hold on records that were deleted at this instant."""
+        version = self._version
+        return frozenset(
+            rule.name
+            for name, track in self._state.tracks
+            if name in deleted
+            for rule in (*version.stages, *version.outcomes)
+            if rule.of_deals == (name != OWN)
+            and (rule.name in track.latches or rule.name in track.kept or self._holds(rule, name))
+        )
+
     def _rolled(self, found: Mapping[str, Standing]) -> bool:
-        """Whether a deal was closed or deleted at this instant: what is behind it now is a roll-up, not a move backwards."""
-        closed = any(name != OWN and standing.outcome and standing.since == self._instant for name, standing in found.items())
-        return closed or self._evidence.deleted
+        """Whether a deal was closed at this instant: what is behind it now is a roll-up, not a move backwards."""
+        return any(name != OWN and standing.outcome and standing.since == self._instant for name, standing in found.items())
 
 
 def _customer(found: Mapping[str, Standing]) -> bool:

@@ -27,7 +27,8 @@ class Turn(msgspec.Struct, frozen=True):
         recycled: The stage whose event took away the one stood in.
         reentered: Whether a new path begins after an outcome.
         gone: Whether nothing is left to stand on because the record is deleted.
-        rolled: Whether a deal ended just now, so that a step back is a roll-up (which `backward: ignore` does not ignore).
+        rolled: Whether a deal was closed just now, so that a step back is a roll-up (which `backward: ignore` does not ignore).
+        withdrawn: Places that hold on a record that was deleted just now.
         customer: Whether any deal is won.
     """
 
@@ -37,6 +38,7 @@ class Turn(msgspec.Struct, frozen=True):
     gone: bool = False
     rolled: bool = False
     customer: bool = False
+    withdrawn: frozenset[str] = frozenset()
 
 
 NOTHING = Turn()
@@ -76,10 +78,10 @@ class Path:
         here = self._walk.position
         self._holders = now.holders
         standing = now.stages
-        if turn.gone and not standing and now.outcome is None:
-            self._walk.left = None
+        if turn.gone and turn.detour is None and not standing and now.outcome is None:
             if here is not None:
                 self._move("withdraw", None, self._rule_of(here))
+            self._walk.left = None
         elif now.outcome is not None:
             if here is None or (here.place, here.name) != ("outcome", now.outcome.name):
                 self._close(now.outcome)
@@ -104,14 +106,15 @@ class Path:
     def _reopen(self, standing: Sequence[StageRule], here: Point, turn: Turn) -> None:
         furthest = standing[-1] if standing else None
         decided_by = furthest if furthest is not None and (turn.reentered or turn.customer) else self._rule_of(here)
-        kind: MoveKind = "withdraw" if self._evidence.deleted else "reopen"
+        kind: MoveKind = "withdraw" if here.name in turn.withdrawn else "reopen"
         self._move(kind, furthest, decided_by, flags=(CUSTOMER,) if turn.customer else ())
 
     def _return(self, standing: Sequence[StageRule], detour: Point) -> None:
-        left, self._walk.left = self._walk.left, None
+        left = self._walk.left
         still = left is not None and any(rule.name == left.name for rule in standing)
         back = Point("stage", left.name, self._instant, left.entry) if left is not None and still else None
         self._record("return", back, self._rule_of(detour), self._instant)
+        self._walk.left = None
 
     def _along(self, standing: Sequence[StageRule], turn: Turn) -> None:
         position = self._stage_index()
@@ -126,12 +129,14 @@ class Path:
             self._back(here, furthest, turn)
 
     def _back(self, here: Point, furthest: StageRule | None, turn: Turn) -> None:
-        decided_by = turn.recycled or self._rule_of(here)
-        if self._evidence.deleted:
+        rule = self._rule_of(here)
+        decided_by = turn.recycled or rule
+        counts = self._version.backward != "ignore"  # else a step back that was ignored when it was made stays so
+        if here.name in turn.withdrawn:
             self._move("withdraw", furthest, decided_by)
-        elif self._evidence.due:
+        elif self._evidence.due and (counts or self._evidence.ends(rule)):
             self._move("expire", furthest, decided_by)
-        elif self._version.backward != "ignore" or turn.rolled:
+        elif counts or turn.rolled:
             flags = (BACKWARD,) if self._version.backward == "flag" else ()
             self._move("regress", furthest, decided_by, flags=flags)
 
@@ -256,9 +261,12 @@ class Path:
         if kind == "notice":
             return
         evidence.moved(rule, read_by)
+        goes_on = kind == "detour" or (kind == "return" and target is not None)
         if walk.position is not None:
-            _close_spell(walk, walk.position, at)
-        if kind != "detour" and (kind != "return" or target is None):
+            _leave(walk, walk.position, at, interrupted=kind == "detour")
+        if walk.position is not None and walk.position.place == "detour" and walk.left is not None and not goes_on:
+            _end(walk, walk.left.name, 0)
+        if not goes_on:
             walk.deadline = None
         walk.position, walk.moved_at = target, at
         walk.segments, walk.value = move.segments, move.value
@@ -274,9 +282,19 @@ def _entered(before: Spells | None, at: int) -> Spells:
     return Spells(before.count + 1, before.first_at, at, before.closed, before.latest, before.total)
 
 
-def _close_spell(walk: Walk, point: Point, at: int) -> None:
-    """The stay in a place ends, at the latest now: half-open (rule 9)."""
-    spells, length = walk.spells.get(point.name), max(at - point.entered_at, 0)
+def _leave(walk: Walk, point: Point, at: int, *, interrupted: bool) -> None:
+    """The stay in a place ends, half-open (rule 9); for a detour that of a stage is only interrupted."""
+    lasted = max(at - point.entered_at, 0)
+    spells = walk.spells.get(point.name)
+    if spells is None or not interrupted or point.place != "stage":
+        _end(walk, point.name, lasted)
+        return
+    count, carried = spells.count, spells.carried + lasted
+    walk.spells[point.name] = Spells(count, spells.first_at, spells.last_at, spells.closed, spells.latest, spells.total, carried)
+
+
+def _end(walk: Walk, name: str, lasted: int) -> None:
+    spells = walk.spells.get(name)
     if spells is not None:
-        count, closed = spells.count, spells.closed + 1
-        walk.spells[point.name] = Spells(count, spells.first_at, spells.last_at, closed, length, spells.total + length)
+        count, closed, length = spells.count, spells.closed + 1, spells.carried + lasted
+        walk.spells[name] = Spells(count, spells.first_at, spells.last_at, closed, length, spells.total + length)

@@ -138,6 +138,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         subject: The grain it counts.
         walks_deals: Whether every deal has a published position of its own (`also: [deal]`, or `subject: deal`).
         effective_from: Instant from which its rules apply; before the first one's only property values are kept.
+        keeps: State fields of which values are kept: those that any version of the funnel reads.
         lateness: Microseconds; a fact whose record reached the broker later than this after its event time is not used (rule 19).
         backward: What a move backwards does: allow, flag, ignore.
         flag_skips: Whether skipped stages flag the transition.
@@ -175,6 +176,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     authority: Mapping[str, tuple[str, ...]]
     classify: Classify
     conversions: Mapping[str, ConversionRule]
+    keeps: frozenset[str]
     stages: tuple[StageRule, ...]
     detours: tuple[Rule, ...]
     outcomes: tuple[OutcomeRule, ...]
@@ -186,7 +188,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     latched_by: Mapping[str, Sequence[Rule]] = {}
     resetting: tuple[StageRule, ...] = ()
     expiring: tuple[StageRule, ...] = ()
-    passing: frozenset[str] = frozenset()
+    passing: tuple[str, ...] = ()
     own_stages: tuple[StageRule, ...] = ()
     own_outcomes: tuple[OutcomeRule, ...] = ()
     deal_stages: tuple[StageRule, ...] = ()
@@ -206,7 +208,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             for conversion in rule.latched_by:
                 latched_by.setdefault(conversion, []).append(rule)
         expiring = tuple(stage for stage in self.stages if stage.expires is not None)
-        passing = frozenset(field for rule in rules for field in rule.passing)
+        passing = tuple(dict.fromkeys(field for rule in rules for field in rule.passing))  # never in the order of a set
         derived = {
             "rules": {rule.name: rule for rule in rules},
             "fired_by": fired_by,
@@ -249,6 +251,9 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Derive what is looked up often."""
         msgspec.structs.force_setattr(self, "by_number", {version.number: version for version in self.versions})
         msgspec.structs.force_setattr(self, "timed", any(version.timed for version in self.versions))
+        kept = frozenset().union(*(version.keeps for version in self.versions))
+        for version in self.versions:
+            msgspec.structs.force_setattr(version, "keeps", kept)
 
     @property
     def latest(self) -> Version:

@@ -4,13 +4,14 @@ It is quiet: nothing is published for it. The position, latches and stays are kn
 became of those that vanished (rule 23), and what the new rules make of the values shows with the facts at hand.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from processors.stages.evidence import KeyedFact
-from processors.stages.rules import Lineage, Version
+from processors.stages.rules import Lineage, Rule, StageRule, Version
 from processors.stages.timeline import Deadline, FunnelState, Point, Spells, Track, Walk
+from processors.stages.tracks import release
 
 
 def carry_over(state: FunnelState, lineage: Lineage, version: Version, facts: Sequence[KeyedFact]) -> None:
@@ -30,25 +31,30 @@ def carry_over(state: FunnelState, lineage: Lineage, version: Version, facts: Se
                 _rename(state, before, after)
                 before = after
     state.version = version.number
+    release(state, version, facts[0][1].occurred_at)  # what a shorter window ends is over before a new signal comes
     if version.timed:
         for _, track in state.tracks:
             _arm(track, version, facts)
 
 
 def _rename(state: FunnelState, before: Version, after: Version) -> None:
-    names = {stage.name: _successor(stage.name, before, after) for stage in before.stages}
-    names.update({rule.name: rule.name if rule.name in after.rules else None for rule in (*before.detours, *before.outcomes)})
+    names = {stage.name: _successor(stage, after) for stage in before.stages}
+    names.update({rule.name: rule.name if _is_there(rule, after) else None for rule in (*before.detours, *before.outcomes)})
     for _, track in state.tracks:
         _rename_track(track, names)
     for _, walk in state.walks:
         _rename_walk(walk, names, before, after)
 
 
-def _successor(stage: str, before: Version, after: Version) -> str | None:
+def _successor(stage: StageRule, after: Version) -> str | None:
     """The stage of the new version that stands for one of the old; None where it is removed."""
-    if stage in after.rules:
-        return stage
-    return after.retired.get(stage)
+    return stage.name if _is_there(stage, after) else after.retired.get(stage.name)
+
+
+def _is_there(rule: Rule, after: Version) -> bool:
+    """Whether the new version has it, and in the same place: an outcome is no stage that was renamed."""
+    there = after.rules.get(rule.name)
+    return there is not None and there.place == rule.place
 
 
 def _rename_track(track: Track, names: dict[str, str | None]) -> None:
@@ -83,8 +89,9 @@ def _rename_walk(walk: Walk, names: dict[str, str | None], before: Version, afte
         point = _nearest(before.stages[walk.furthest].name, names, before)
         walk.furthest = after.rules[point].index if point is not None else -1
     if walk.deadline is not None:
-        stage = names.get(walk.deadline.stage)
-        walk.deadline = None if stage is None else Deadline(stage, walk.deadline.due, walk.deadline.cause)
+        stage = after.rules.get(names.get(walk.deadline.stage) or "")
+        kept = isinstance(stage, StageRule) and stage.sla is not None
+        walk.deadline = Deadline(stage.name, walk.deadline.due, walk.deadline.cause) if stage is not None and kept else None
 
 
 def _moved(point: Point | None, names: dict[str, str | None], before: Version, after: Version) -> Point | None:
@@ -113,17 +120,13 @@ def _together(known: Spells | None, more: Spells) -> Spells:
         known.closed + more.closed,
         later.latest,
         known.total + more.total,
+        known.carried + more.carried,
     )
 
 
 def _arm(track: Track, version: Version, facts: Sequence[KeyedFact]) -> None:
+    """Arm what the version waits for, and nothing else: a date that passed under other rules, or before any, stays passed."""
     cause, now = facts[0][0], facts[0][1].occurred_at
-    for stage in version.expiring:
-        if stage.name in track.latches:
-            track.armed.setdefault(stage.name, cause)
-    for field in _later(track, version.passing, now):
-        track.armed.setdefault(field, cause)
-
-
-def _later(track: Track, fields: Iterable[str], now: int) -> list[str]:
-    return [field for field in fields if isinstance(value := track.values.get(field), int) and value > now]
+    waiting = [stage.name for stage in version.expiring if stage.name in track.latches]
+    waiting += [field for field in version.passing if isinstance(value := track.values.get(field), int) and value > now]
+    track.armed = {name: track.armed.get(name, cause) for name in waiting}

@@ -106,9 +106,10 @@ class Spells(msgspec.Struct, array_like=True, frozen=True, gc=False):
         count: How often it was entered.
         first_at: First entry.
         last_at: Last entry.
-        closed: How many stays have ended.
-        latest: Length of the last one that ended.
+        closed: How many stays have ended. A detour interrupts a stay; it ends where the subject does not come back to it.
+        latest: Length of the last one that ended, without detours.
         total: Length of all that ended.
+        carried: Of a stay that a detour interrupts, how long it lasted before.
     """
 
     count: int
@@ -117,6 +118,7 @@ class Spells(msgspec.Struct, array_like=True, frozen=True, gc=False):
     closed: int = 0
     latest: int = 0
     total: int = 0
+    carried: int = 0
 
 
 class Track(msgspec.Struct, array_like=True, gc=False):
@@ -128,6 +130,8 @@ class Track(msgspec.Struct, array_like=True, gc=False):
         latches: Rule whose `when` fired: first and last time, in microseconds.
         kept: Stages with `lapse: keep` that were true once: whether their `while` holds now.
         outcome: The outcome whose rule is true and since when.
+        gap_at: When a source last told of a gap, by its record's Kafka time in microseconds: what came after counts (rule 21).
+        whole_at: When the whole record last came.
         armed: Rule whose latch ends by itself, or field that a rule waits for to pass: key of the fact that set it, until the
             timer has fired.
     """
@@ -138,6 +142,13 @@ class Track(msgspec.Struct, array_like=True, gc=False):
     kept: dict[str, bool] = {}
     outcome: tuple[str, int] | None = None
     armed: dict[str, bytes] = {}
+    gap_at: int = 0
+    whole_at: int = 0
+
+    @property
+    def stale(self) -> bool:
+        """Whether a source has told of a gap and sent no whole record since."""
+        return self.gap_at > self.whole_at
 
 
 class Deadline(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -191,7 +202,6 @@ class FunnelState(msgspec.Struct, array_like=True, gc=False):
         deals: By the deal's identifier (rule 13).
         reentered: Instant of the last re-entry; outcomes that began before it are over.
         touches: Segment to its value at the first or last touch.
-        stale: Whether the source has told of a gap since the last snapshot (rule 21).
     """
 
     stepped: int = FIRST - 1
@@ -202,7 +212,6 @@ class FunnelState(msgspec.Struct, array_like=True, gc=False):
     deals: dict[str, Deal] = {}
     reentered: int | None = None
     touches: dict[str, str] = {}
-    stale: bool = False
 
     @property
     def tracks(self) -> "list[tuple[str, Track]]":

@@ -42,9 +42,9 @@ def fire(state: FunnelState, until: int, lineage: Lineage) -> list[Move]:
         version = lineage.by_number[state.version]
         due = [each for at, each in _armed(state, version) if at == instant]
         moves.extend(evaluate(state, instant, (), version, due)[0])
-        for deal, name, _ in due:
-            if name in version.passing:  # a latch that has ended is disarmed with it, and a missed deadline ends no latch
-                (state.deals[deal].track if deal else state.own).armed.pop(name, None)
+        for each in due:
+            if each.name in version.passing:  # a latch that has ended is disarmed with it, and a missed deadline ends no latch
+                (state.deals[each.deal].track if each.deal else state.own).armed.pop(each.name, None)
     return moves
 
 
@@ -72,4 +72,4 @@ def _armed(state: FunnelState, version: Version) -> Iterator[tuple[int, Due]]:
     for name, walk in state.walks:
         here, deadline = walk.position, walk.deadline
         if deadline is not None and here is not None and (here.place, here.name) == ("stage", deadline.stage):
-            yield deadline.due, Due(name, deadline.stage, deadline.cause)
+            yield deadline.due, Due(name, deadline.stage, deadline.cause, missed=True)

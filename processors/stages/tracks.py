@@ -97,6 +97,10 @@ def judge(state: FunnelState, evidence: Evidence, version: Version, instant: int
     own = state.own
     if not own.deleted:
         found[OWN] = _judge(own, version.own_stages, version.own_outcomes, own.values, state.memory, instant)
+        again = own.outcome is not None and state.reentered is not None and own.outcome[1] < state.reentered
+        if own.outcome is not None and again and own.latches.get(own.outcome[0], (0, 0))[1] == instant:
+            own.outcome = (own.outcome[0], instant)  # over since the re-entry, but its own signal fires again
+            found[OWN] = msgspec.structs.replace(found[OWN], since=instant)
     if state.deals:
         for name, track in state.tracks[1:]:
             if not track.deleted:

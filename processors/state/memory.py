@@ -19,10 +19,10 @@ class MemoryStore:
         """The row's value, or None."""
         return self._rows[partition].get(key)
 
-    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All rows whose key starts with `prefix`, in key order, as they are when the scan starts."""
+    def scan(self, partition: int, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All rows whose key starts with `prefix`, in key order from `start` on, as they are when the scan starts."""
         keys, rows = self._keys[partition], self._rows[partition]
-        first = last = bisect_left(keys, prefix)
+        first = last = bisect_left(keys, max(prefix, start))
         while last < len(keys) and keys[last].startswith(prefix):
             last += 1
         return iter([(key, rows[key]) for key in keys[first:last]])

@@ -34,12 +34,12 @@ class Overlay:
             return self.pending[key]
         return self._store.get(self._partition, key)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """All rows whose key starts with `prefix`, in key order; what is put during the scan may or may not be seen."""
-        own = self._own(prefix)
+        own = self._own(prefix, start)
         if not own:
-            return self._store.scan(self._partition, prefix)
-        return self._merged(own, prefix)
+            return self._store.scan(self._partition, prefix, start)
+        return self._merged(own, prefix, start)
 
     def put(self, rows: dict[bytes, bytes | None]) -> None:
         """Write rows (None: delete) for later calls of the same transaction."""
@@ -50,7 +50,7 @@ class Overlay:
         self.pending = {}
         self._ordered = []
 
-    def _own(self, prefix: bytes) -> list[bytes]:
+    def _own(self, prefix: bytes, start: bytes) -> list[bytes]:
         """The pending keys with this prefix, in order. Sorting waits for the first scan: most transactions never scan."""
         ordered = self._ordered
         fresh = len(self.pending) - len(ordered)
@@ -62,14 +62,14 @@ class Overlay:
             else:
                 ordered.extend(added)
                 ordered.sort()
-        first = last = bisect_left(ordered, prefix)
+        first = last = bisect_left(ordered, max(prefix, start))
         while last < len(ordered) and ordered[last].startswith(prefix):
             last += 1
         return ordered[first:last]
 
-    def _merged(self, own: list[bytes], prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def _merged(self, own: list[bytes], prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         pending = self.pending
-        rows = self._store.scan(self._partition, prefix)
+        rows = self._store.scan(self._partition, prefix, start)
         theirs = next(rows, None)
         for key in own:
             while theirs is not None and theirs[0] < key:

@@ -35,7 +35,7 @@ class Store(Protocol):
         """The row's value, or None."""
         ...
 
-    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, partition: int, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """All rows whose key starts with `prefix`, in key order."""
         ...
 

@@ -104,11 +104,11 @@ class DiskStore:
             raise _broken(why) from why
         return value
 
-    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All rows whose key starts with `prefix`, in key order."""
-        first = self._prefixes[partition] + prefix
+    def scan(self, partition: int, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All rows whose key starts with `prefix`, in key order from `start` on: rows deleted before it are not waded through."""
+        first = self._prefixes[partition] + max(prefix, start)
         options = ReadOptions()
-        options.set_iterate_upper_bound(_after(first))
+        options.set_iterate_upper_bound(_after(self._prefixes[partition] + prefix))
         with _GUARDED:
             rows: Iterator[tuple[bytes, bytes]] = self._db.items(from_key=first, read_opt=options)  # type: ignore[assignment]  # raw mode
             for key, value in rows:

@@ -113,7 +113,7 @@ class _Step:
         self.subject.keep(self.key, known)
         same = msgspec.structs.replace(before, broker_time=new.broker_time, coordinates=new.coordinates) == new
         for lineage in self._reading_either(before, new):
-            if not same or too_late(before, lineage) != too_late(new, lineage):
+            if not same or _counts_by_arrival(new) or too_late(before, lineage) != too_late(new, lineage):
                 self._fold_whole(lineage)
 
     def _reading_either(self, before: Fact, new: Fact) -> Sequence[Lineage]:
@@ -181,18 +181,20 @@ class _Step:
     def _fold_whole(self, lineage: Lineage) -> None:
         """A fact was replaced by another: its history is not what it was, from wherever either of them belongs."""
         self._effects.count("refolds", lineage.name)
-        for key, value in self._rows.scan(row.facts_prefix(self.subject.key)):
-            self.subject.facts.setdefault(key[-16:], row.decode_fact(value))
-        facts = self.subject.facts
-        reading = [(key, kept.fact) for key, kept in facts.items() if self._reads(lineage, kept.fact)]
-        head, history = self.subject.head(lineage), whole(reading)
-        for key, _ in self._rows.scan(row.pages_prefix(self.subject.key, lineage.key)):
+        head, prefix = self.subject.head(lineage), row.pages_prefix(self.subject.key, lineage.key)
+        pages = [head.page] if head is not None else []
+        for key, value in self._rows.scan(prefix):
+            pages.append(row.decode_page(value))
             self._effects.rows[key] = None
+        # What is in no page was never folded here: it was too late, or came before this funnel was there.
+        known = {key for page in pages for step in page.steps for key in step.members}
+        reading = known - {self.key} | ({self.key} if self._reads(lineage, self.fact) else set())
+        history = whole(map(self.subject.keyed, reading))
         folded = refold(history, self.subject.keyed, lineage) if history is not None else None
         if folded is None or folded.head is None:
             self.subject.drop_head(lineage, head)
             folded = Refolded([], [], [], row.decode_state(EMPTY_STATE).stepped, None, [], None)
-        self._settle(lineage, head, folded._replace(members=list(facts)))
+        self._settle(lineage, head, folded._replace(members=[*known, self.key]))
 
     def _reads(self, lineage: Lineage, fact: Fact) -> bool:
         return lineage in self._program.funnels_folding(fact) and not too_late(fact, lineage)
@@ -235,3 +237,8 @@ class _Step:
     def _present(self, before: Shown, state: FunnelState) -> Present:
         touched = self.fact.kind in ("delete", "restore") and any(walk.spells for _, walk in state.walks)
         return Present(before, state, touched)
+
+
+def _counts_by_arrival(fact: Fact) -> bool:
+    """Whether the fold reads when it arrived: of gaps and whole records, which end them (rule 21)."""
+    return fact.kind == "gap" or fact.provenance == "snapshot"

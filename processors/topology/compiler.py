@@ -37,6 +37,7 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
         reenter=funnel.policies.after_outcome == "reenter",
         times=frozenset(field for field in fields_read(funnel) if type_of(field) == "time"),
         authority=authority,
+        keeps=frozenset(fields_read(funnel)),
         classify=Classifier(funnel.all_conversions, funnel.orderings, type_of),
         conversions={
             conversion.name: ConversionRule(

@@ -75,8 +75,8 @@ class Rows(Protocol):
         """The row's value, or None."""
         ...
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All rows whose key starts with `prefix`, in key order."""
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All rows whose key starts with `prefix`, in key order; from `start` on, a key that may not be there."""
         ...
 
 

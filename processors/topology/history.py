@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, groupby
 from typing import NamedTuple
 
+import msgspec
+
 from processors.stages.evidence import KeyedFact
 from processors.stages.instant import in_order
 from processors.stages.rules import Lineage
@@ -23,6 +25,7 @@ PAGE = 16
 """Instants of a page. A late fact evaluates about as many; the head carries half of them on average, some 30 bytes each."""
 
 EMPTY_STATE = row.encode(FunnelState())
+_sorted = msgspec.msgpack.Encoder(order="deterministic").encode
 _UNKNOWN = b""
 """The opening of a page whose state is not known yet: it equals none."""
 
@@ -144,13 +147,13 @@ def refold(stretch: Stretch, fact_of: FactOf, lineage: Lineage) -> Refolded:
 def _rejoined(found: Refolded, state: FunnelState, page: row.Page) -> bool:
     """Whether a later page begins as it did before, whenever the last step was, which nothing depends on.
 
-    Bytes differ where only the order of names does, so values are compared.
+    Bytes may differ where only the order of names does, and true equals 1 only in Python: sorted bytes are compared.
     """
     if not found.pages or page.opening == _UNKNOWN:
         return False
     opening = row.decode_state(page.opening)
     opening.stepped = state.stepped
-    return opening == state
+    return _sorted(opening) == _sorted(state)
 
 
 def _folded(found: Refolded, state: FunnelState, page: row.Page, fact_of: FactOf, lineage: Lineage) -> row.Page:

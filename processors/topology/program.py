@@ -82,8 +82,9 @@ class Program:
             for name, source in application.sources.items()
         }
         self._kinds = {namespace.name: namespace.kind for namespace in application.identity.namespaces}
+        given = {name: {field for found in plan.fields.values() for field, _ in found} for name, plan in self.sources.items()}
         self._readers = {
-            kind: _Readers(definitions, self.funnels, kind) for kind in ("", *self._kinds.values())
+            kind: _Readers(definitions, self.funnels, kind, given) for kind in ("", *self._kinds.values())
         }  # "": its namespace has left the configuration
 
     @property
@@ -141,7 +142,17 @@ class _Readers:
         by_key: The funnels that fold such an entity, by the key that names them in rows.
     """
 
-    def __init__(self, definitions: Sequence[Funnel], lineages: Sequence[Lineage], kind: str) -> None:
+    def __init__(
+        self, definitions: Sequence[Funnel], lineages: Sequence[Lineage], kind: str, given: Mapping[str, set[str]]
+    ) -> None:
+        """Sort the readers of one kind.
+
+        Args:
+            definitions: Every version of every funnel.
+            lineages: The same, compiled.
+            kind: Of entity.
+            given: The state fields that each source gives.
+        """
         folding = {lineage.name: folded for lineage in lineages if (folded := _folding(lineage, kind)) is not None}
         by_event: dict[str, dict[str, Lineage]] = {}
         by_field: dict[str, dict[str, Lineage]] = {}
@@ -157,11 +168,17 @@ class _Readers:
         self._all = tuple(folding.values())
         self._by_event = {event: tuple(readers.values()) for event, readers in by_event.items()}
         self._by_field = {field: tuple(readers.values()) for field, readers in by_field.items()}
+        self._by_source = {
+            source: tuple({each.name: each for field in sorted(fields) for each in self._by_field.get(field, ())}.values())
+            for source, fields in given.items()
+        }
 
     def of(self, fact: Fact) -> Sequence[Lineage]:
         """The funnels on which this fact can have an effect."""
         if fact.kind == "event":
             return self._by_event.get(fact.name, ())
+        if fact.kind == "gap":  # what it has lost is a change of one of the fields that its source gives
+            return self._by_source.get(fact.source, ())
         if fact.kind != "change":
             return self._all
         if len(fact.values) == 1:

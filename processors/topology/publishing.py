@@ -157,7 +157,7 @@ def shown(lineage: Lineage, state: FunnelState) -> Shown:
     version = lineage.by_number.get(state.version)
     if version is None or (not state.deals and not state.walk.spells):
         return {}
-    if version.plain and not state.stale:
+    if version.plain and not state.own.stale and not state.deals:  # who has deals may be a customer
         return _plainly(version.number)
     found: Shown = {}
     if state.walk.spells:
@@ -185,7 +185,7 @@ def _place(state: FunnelState, version: Version, deal: str) -> tuple[str, Walk, 
 
 def _flags(state: FunnelState, version: Version, deal: str) -> list[str]:
     """What a snapshot flags: criteria lapsed but the stage is kept, overdue there, open again although a customer, stale."""
-    if version.plain and not state.stale:
+    if version.plain and not state.own.stale:
         return []
     _, walk, track = _place(state, version, deal)
     here, flags = walk.position, []
@@ -198,7 +198,7 @@ def _flags(state: FunnelState, version: Version, deal: str) -> list[str]:
             flags.append(OVERDUE)
     if deal == OWN and state.deals and (here is None or here.place != "outcome") and _has_won(state, version):
         flags.append(CUSTOMER)
-    return [*flags, STALE] if state.stale else flags
+    return [*flags, STALE] if any(each.stale for each in _tracks(state, track, deal)) else flags
 
 
 def _tracks(state: FunnelState, track: Track, deal: str) -> list[Track]:

@@ -23,6 +23,7 @@ import msgspec
 from processors.stages.diff import Publication
 from processors.stages.timeline import FunnelState
 from schemas.facts import Fact
+from schemas.instants import FIRST
 
 FORMAT = 3
 """Of the rows; part of the digest that they are written under, so that no release reads what another wrote differently."""
@@ -93,10 +94,12 @@ class Watermarks(msgspec.Struct, array_like=True, gc=False):
     Attributes:
         of: Source topic and partition to the largest watermark, in microseconds; only of those that the last watermark lists.
         as_of: Until when timers may fire here; 0 until every source partition has written one.
+        fired: Until when all have: no timer is due earlier, since what is due when it is armed fires at once.
     """
 
     of: dict[str, int] = {}
     as_of: int = 0
+    fired: int = FIRST
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -148,9 +151,14 @@ TIMERS_PREFIX = b"t"
 _TIME, _ENTITY = slice(1, 9), slice(9, 25)
 
 
+def timers_from(due: int) -> bytes:
+    """Where the timers of an instant in microseconds, and of later ones, begin."""
+    return TIMERS_PREFIX + (due + _OFFSET).to_bytes(8, "big")
+
+
 def timer_key(due: int, entity: bytes, funnel: bytes) -> bytes:
     """Key of a timer's row: by its instant in microseconds, so that those due lie first."""
-    return TIMERS_PREFIX + (due + _OFFSET).to_bytes(8, "big") + entity + funnel
+    return timers_from(due) + entity + funnel
 
 
 class TimerKey(NamedTuple):

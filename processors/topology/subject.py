@@ -134,14 +134,16 @@ class Subject:
             lineage: The funnel.
             among: Keys of the facts that can have caused it.
             now: What should stand.
-            after: Publications of instants up to this one belong to no stretch, in microseconds.
+            after: Publications of instants up to this one belong to no stretch, in microseconds. What was taken back counts
+                wherever it was: its fact may have come again at another time (rule 20), and its id goes on counting revisions.
             until: Nor do those after this one; None for no end.
         """
         published: dict[Identity, Publication] = {}
         for key in among:
             for publication in self.fact_row(key).publications:
                 instant = publication.content.instant
-                if publication.funnel == lineage.name and after < instant and (until is None or instant <= until):
+                inside = after < instant and (until is None or instant <= until)
+                if publication.funnel == lineage.name and (inside or not publication.live):
                     published[identity_in(publication, key)] = publication
         return diff(published, sorted(now, key=_effective_at), lineage.name)
 

@@ -41,18 +41,25 @@ class Time:
         time = row.decode_watermarks(known) if known is not None else row.Watermarks()
         if isinstance(message, Watermark):
             _note(time, message)
-            effects.rows[row.WATERMARKS_KEY] = row.encode(time)
         effects.reached = time.as_of
-        self._fire(time, record, rows, effects)
+        if self._fire(time, record, rows, effects):
+            effects.published.append(Publish("facts", None, _encode(Continue()), [], partition=record.partition))
+        else:
+            time.fired = max(time.fired, time.as_of)
+        effects.rows[row.WATERMARKS_KEY] = row.encode(time)
 
-    def _fire(self, time: row.Watermarks, record: FactsRecord, rows: Rows, effects: Effects) -> None:
+    def _fire(self, time: row.Watermarks, record: FactsRecord, rows: Rows, effects: Effects) -> bool:
+        """Fire what is due, up to a number; returns whether more is."""
         subjects: dict[bytes, Subject] = {}
-        for fired, (key, value) in enumerate(islice(rows.scan(row.TIMERS_PREFIX), FIRED_AT_ONCE + 1)):
+        more = False
+        # From what has fired on: rows deleted lately are slow to pass by.
+        timers = rows.scan(row.TIMERS_PREFIX, row.timers_from(time.fired))
+        for fired, (key, value) in enumerate(islice(timers, FIRED_AT_ONCE + 1)):
             timer = row.read_timer_key(key)
             if timer.due > time.as_of:
                 break
             if fired == FIRED_AT_ONCE:
-                effects.published.append(Publish("facts", None, _encode(Continue()), [], partition=record.partition))
+                more = True
                 break
             subject = subjects.get(timer.entity)
             if subject is None:
@@ -61,6 +68,7 @@ class Time:
             self._fire_one(subject, timer, key, time.as_of, effects)
         for subject in subjects.values():
             subject.write()
+        return more
 
     def _fire_one(self, subject: Subject, timer: row.TimerKey, key: bytes, as_of: int, effects: Effects) -> None:
         lineage = self._program.funnel_of(subject.name, timer.funnel)

@@ -178,7 +178,13 @@ class Application:
         """Every record of a topic up to now; a reader of committed ones stops before an open transaction."""
         consumer = Consumer(
             self.client(
-                **{"group.id": "reader", "isolation.level": isolation, "enable.partition.eof": True, "enable.auto.commit": False}
+                **{
+                    "group.id": "reader",
+                    "isolation.level": isolation,
+                    "enable.partition.eof": True,
+                    "enable.auto.commit": False,
+                    "fetch.wait.max.ms": 20,
+                }
             )
         )
         try:
@@ -287,7 +293,7 @@ def _to_the_end(consumer: Consumer, topic: str) -> Iterator[Message]:
     consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
     unfinished = set(partitions)
     while unfinished:
-        for message in consumer.consume(5_000, 0.2):
+        for message in consumer.consume(5_000, 0.05):
             error = message.error()
             if error is None:
                 yield message

@@ -17,7 +17,7 @@ from processors.topology.effects import Effects
 from schemas.instants import SECOND
 from tests.broker.discovery import Broker
 from tests.command import funnelstream
-from tests.deployment import Deployment
+from tests.deployment import Deployment, log_of
 from tests.kafka.processes import WorkerProcess, wait_until
 from tests.small_funnel import SMALL
 
@@ -107,7 +107,7 @@ class Desk:
 
     def written(self) -> int:
         """Records and markers on the web topic, committed or not."""
-        ends = [self._watcher.get_watermark_offsets(TopicPartition(self.web, number), timeout=10) for number in range(3)]
+        ends = [log_of(self._watcher, TopicPartition(self.web, number)) for number in range(3)]
         return sum(end for _, end in ends)
 
     def wait_sending(self, replay: WorkerProcess, amount: int) -> None:

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.broker.discovery import Broker
 from tests.kafka.application import Application
 
 
+@pytest.mark.soak  # it waits out the session of a worker whose broker was killed
 def test_er13_er14_er15_a_broker_that_dies_under_load_costs_nothing(private_broker: Broker, tmp_path: Path) -> None:
     """One worker is in the middle of its work, another starts while nobody answers."""
     app = Application(private_broker.bootstrap, tmp_path).create()

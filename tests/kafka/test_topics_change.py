@@ -7,7 +7,10 @@ import pytest
 from processors.engine.topics import create_topics, wanted_topics
 from tests.kafka.application import INPUTS, PARTITIONS, Application
 
-QUICK: dict[str, Any] = {"watch_every": 0.3, "kafka": {"topic.metadata.refresh.interval.ms": "500"}}
+QUICK: dict[str, Any] = {
+    "watch_every": 0.3,
+    "kafka": {"topic.metadata.refresh.interval.ms": "500", "topic.metadata.propagation.max.ms": "1000"},
+}
 
 
 def test_a_source_that_grows_is_read_from_the_beginning_of_its_new_partitions(app: Application) -> None:

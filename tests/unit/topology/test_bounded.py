@@ -27,9 +27,9 @@ class Watched:
         self.reads += 1
         return self._run.store.get(0, key)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         assert self._scans, f"an in-order fact scanned {prefix!r}"
-        for row in self._run.store.scan(0, prefix):
+        for row in self._run.store.scan(0, prefix, start):
             self.scanned += 1
             yield row
 
