@@ -48,6 +48,8 @@ def evaluate(
 
 def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
     for key, fact in facts:
+        if fact.kind == "event" and not fact.deal:
+            continue
         track = _track_of(state, fact)
         if fact.kind == "change":
             if fact.provenance == "snapshot":
