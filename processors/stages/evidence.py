@@ -8,7 +8,6 @@ facts that armed it.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
 
 import msgspec
 
@@ -32,7 +31,7 @@ _LARGEST_EXPONENT = 30
 _ON_OWN = (OWN,)
 
 
-class Due(NamedTuple):
+class Due(msgspec.Struct, frozen=True, gc=False):
     """A timer that fires: whose it is, what it was armed for (a rule, or a field that passes), and the fact that armed it."""
 
     deal: str
