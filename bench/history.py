@@ -27,8 +27,9 @@ sizes of a row take turns. The lead goes round four stages for ever, with a visi
 fill a page of the history; a late one that over eight random places."""
 
 METHOD_OF_LATE = """\
-A late visit changes nothing behind it, so folding ends at the next page. A late sign-up is an entry, and every later sign-up is
-then another one (`entry` counts them): all that is behind it is folded again, and half of its moves amended."""
+A late visit changes nothing behind it, so folding ends at the next page; what grows is the way back to its page, over the rows
+of all later ones. A late sign-up is an entry, and every later sign-up is then another one (`entry` counts them): all that is
+behind it is folded again, and half of its moves amended."""
 
 METHOD_OF_DEFINITIONS = """\
 Definitions with four events of their own each. Unmatched is an event that none of them names, or one that a single one names

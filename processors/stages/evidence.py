@@ -8,7 +8,6 @@ facts that armed it.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
 
 import msgspec
 
@@ -32,7 +31,7 @@ _LARGEST_EXPONENT = 30
 _ON_OWN = (OWN,)
 
 
-class Due(NamedTuple):
+class Due(msgspec.Struct, frozen=True, gc=False):
     """A timer that fires: whose it is, what it was armed for (a rule, or a field that passes), and the fact that armed it."""
 
     deal: str
@@ -186,8 +185,10 @@ class Evidence:
         if deals is not None and fact.deal and rule.of_deals and fact.deal not in deals:
             return False
         if fact.kind == "event":
-            recognised = any(found.name in rule.conversions for found in self._recognised.get(key, ()))
-            return recognised or any(True for _ in self._fires(rule, fact))
+            for found in self._recognised.get(key, ()):
+                if found.name in rule.conversions:
+                    return True
+            return fact.name in rule.fires and any(True for _ in self._fires(rule, fact))
         return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
 
     def ends(self, rule: Rule) -> bool:

@@ -8,7 +8,7 @@ the outcome, the move.
 from collections.abc import Collection, Mapping, Sequence
 
 from processors.stages.evidence import Due, Evidence, KeyedFact
-from processors.stages.path import NOTHING, Path, Turn
+from processors.stages.path import NOTHING, Path, Turn, rests
 from processors.stages.rules import Rule, StageRule, Version
 from processors.stages.timeline import OWN, Deal, FunnelState, Match, Move, Track
 from processors.stages.tracks import Standing, holds, judge, latch, release, roll_up
@@ -48,6 +48,8 @@ def evaluate(
 
 def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
     for key, fact in facts:
+        if fact.kind == "event" and not fact.deal:
+            continue
         track = _track_of(state, fact)
         if fact.kind == "change":
             if fact.provenance == "snapshot":
@@ -141,9 +143,11 @@ class _Evaluation:
 
     def _walk(self, name: str, found: Mapping[str, Standing], turn: Turn, reentered: int | None) -> None:
         walk = self._state.walk if name == OWN else self._state.deals[name].walk
-        path = Path(walk, name, self._evidence, self._version, self._instant)
-        path.settle(roll_up(found, reentered), turn)
-        self.moves += path.moves
+        now = roll_up(found, reentered)
+        if not rests(walk, now, turn):
+            path = Path(walk, name, self._evidence, self._version, self._instant)
+            path.settle(now, turn)
+            self.moves += path.moves
 
     def _walk_deal(self, name: str, found: Mapping[str, Standing]) -> None:
         """A deal's own position: of what holds on it and on its lead, whatever other deals do."""

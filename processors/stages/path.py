@@ -45,6 +45,20 @@ NOTHING = Turn()
 """Nothing but what holds."""
 
 
+def rests(walk: Walk, now: RollUp, turn: Turn) -> bool:
+    """Whether it stands in the furthest stage that holds and nothing turns it, as after most facts: then nothing follows."""
+    here = walk.position
+    return (
+        here is not None
+        and turn is NOTHING
+        and now.outcome is None
+        and bool(now.stages)
+        and now.stages[-1].name == here.name
+        and not now.lapsed
+        and walk.deadline is None
+    )
+
+
 class Path:
     """Moves one walk at one instant; see the module."""
 

@@ -216,12 +216,14 @@ class FunnelState(msgspec.Struct, array_like=True, gc=False):
     @property
     def tracks(self) -> "list[tuple[str, Track]]":
         """The subject's own track and those of its deals, by the deal's identifier: ties are broken by it, never by arrival."""
-        return [(OWN, self.own), *((name, self.deals[name].track) for name in sorted(self.deals))]
+        own = [(OWN, self.own)]
+        return [*own, *((name, self.deals[name].track) for name in sorted(self.deals))] if self.deals else own
 
     @property
     def walks(self) -> "list[tuple[str, Walk]]":
         """The subject's own walk and those of its deals, with the deal's identifier."""
-        return [(OWN, self.walk), *((name, self.deals[name].walk) for name in sorted(self.deals))]
+        own = [(OWN, self.walk)]
+        return [*own, *((name, self.deals[name].walk) for name in sorted(self.deals))] if self.deals else own
 
     @property
     def armers(self) -> set[bytes]:

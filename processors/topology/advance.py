@@ -175,8 +175,8 @@ class _Step:
         """A late fact: fold from where it belongs to where nothing differs any more, and publish the difference."""
         self._effects.count("refolds", lineage.name)
         prefix = row.pages_prefix(self.subject.key, lineage.key)
-        pages = stretch(head, self._rows, prefix, self.fact.occurred_at, self.key)
-        self._settle(lineage, head, refold(pages, self.subject.keyed, lineage))
+        late = stretch(head, self._rows, prefix, self.fact.occurred_at, self.key)
+        self._settle(lineage, head, refold(late, self.subject.keyed, lineage))
 
     def _fold_whole(self, lineage: Lineage) -> None:
         """A fact was replaced by another: its history is not what it was, from wherever either of them belongs."""
@@ -189,7 +189,8 @@ class _Step:
         # What is in no page was never folded here: it was too late, or came before this funnel was there.
         known = {key for page in pages for step in page.steps for key in step.members}
         reading = known - {self.key} | ({self.key} if self._reads(lineage, self.fact) else set())
-        folded = refold(whole(map(self.subject.keyed, reading)), self.subject.keyed, lineage) if reading else None
+        history = whole(map(self.subject.keyed, reading))
+        folded = refold(history, self.subject.keyed, lineage) if history is not None else None
         if folded is None or folded.head is None:
             self.subject.drop_head(lineage, head)
             folded = Refolded([], [], [], row.decode_state(EMPTY_STATE).stepped, None, [], None)

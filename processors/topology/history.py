@@ -7,7 +7,7 @@ there on nothing can differ, because an instant sees its facts and the state bef
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import NamedTuple
 
 import msgspec
@@ -31,6 +31,20 @@ _UNKNOWN = b""
 
 FactOf = Callable[[bytes], KeyedFact]
 """A fact of the history, with its key, by its key."""
+
+
+class Stretch(NamedTuple):
+    """A stretch of a history that is to be folded anew, up to its end.
+
+    Attributes:
+        opening: Encoded `FunnelState` that it begins with.
+        full: Its full pages, oldest first; one is decoded when folding comes to it, which is mostly never.
+        open: The open page.
+    """
+
+    opening: bytes
+    full: Iterable[row.Page]
+    open: row.Page
 
 
 class Refolded(NamedTuple):
@@ -72,8 +86,8 @@ def follow(head: row.HeadRow | None, instant: int, fact: bytes, after: bytes) ->
     return row.HeadRow(row.Page(instant, head.after, steps), head.after, after), head.page
 
 
-def stretch(head: row.HeadRow, rows: Rows, prefix: bytes, instant: int, fact: bytes) -> list[row.Page]:
-    """The pages from the one that a late fact falls into up to the open one, oldest first, with the fact in its place.
+def stretch(head: row.HeadRow, rows: Rows, prefix: bytes, instant: int, fact: bytes) -> Stretch:
+    """The pages from the one that a late fact falls into up to the open one, with the fact in its place.
 
     Args:
         head: The head, whose last instant is later.
@@ -82,46 +96,51 @@ def stretch(head: row.HeadRow, rows: Rows, prefix: bytes, instant: int, fact: by
         instant: Of the fact, in microseconds.
         fact: Its key.
     """
-    pages = [head.page]
+    later: list[bytes] = []
     if instant < head.page.start:
-        for _, value in rows.scan(prefix):  # newest first
-            pages.append(row.decode_page(value))
-            if pages[-1].start <= instant:
+        sought = row.page_key(prefix, instant)
+        for key, value in rows.scan(prefix):  # newest first
+            later.append(value)
+            if key >= sought:
                 break
-    pages.reverse()
-    first = pages[0]
-    steps = _with_fact(first.steps, instant, fact)
-    return [*_cut(first.start, first.opening, steps, 2 * PAGE), *pages[1:]]
+    first = row.decode_page(later.pop()) if later else head.page
+    pages = _cut(first.start, first.opening, _with_fact(first.steps, instant, fact), 2 * PAGE)
+    if first is head.page:
+        return Stretch(first.opening, pages[:-1], pages[-1])
+    return Stretch(first.opening, chain(pages, map(row.decode_page, reversed(later))), head.page)
 
 
-def whole(facts: Iterable[KeyedFact]) -> list[row.Page]:
-    """All pages of a history that is folded from its beginning; none without facts."""
+def whole(facts: Iterable[KeyedFact]) -> Stretch | None:
+    """A history that is folded from its beginning; none without facts."""
     grouped = groupby(sorted(facts, key=in_order), key=lambda keyed: keyed[1].occurred_at)
     steps = [row.Step(instant, tuple(key for key, _ in together)) for instant, together in grouped]
-    return _cut(FIRST, EMPTY_STATE, steps, PAGE) if steps else []
+    if not steps:
+        return None
+    *full, last = _cut(FIRST, EMPTY_STATE, steps, PAGE)
+    return Stretch(EMPTY_STATE, full, last)
 
 
-def refold(pages: Sequence[row.Page], fact_of: FactOf, lineage: Lineage) -> Refolded:
+def refold(stretch: Stretch, fact_of: FactOf, lineage: Lineage) -> Refolded:
     """Fold a stretch, oldest page first, until its end or until nothing can differ any more.
 
     Args:
-        pages: The stretch; the last one is the open page. The first one begins with a known state.
+        stretch: What is to be folded.
         fact_of: Finds the facts.
         lineage: The funnel.
     """
-    state = row.decode_state(pages[0].opening)
+    state = row.decode_state(stretch.opening)
     found = Refolded([], [], list(state.armers), state.stepped, None, [], None)
-    for page in pages[:-1]:
+    for page in stretch.full:
         if _rejoined(found, state, page):
             return found._replace(until=state.stepped)
         found.pages.append(_folded(found, state, page, fact_of, lineage))
-    if _rejoined(found, state, pages[-1]):
+    if _rejoined(found, state, stretch.open):
         return found._replace(until=state.stepped)
-    *steps, last = pages[-1].steps
-    opened = _folded(found, state, row.Page(pages[-1].start, pages[-1].opening, steps), fact_of, lineage)
+    *steps, last = stretch.open.steps
+    opened = _folded(found, state, row.Page(stretch.open.start, stretch.open.opening, steps), fact_of, lineage)
     before = row.encode(state)
     _fold(found, state, last, fact_of, lineage)
-    head = row.HeadRow(row.Page(opened.start, opened.opening, pages[-1].steps), before, row.encode(state))
+    head = row.HeadRow(row.Page(opened.start, opened.opening, stretch.open.steps), before, row.encode(state))
     return found._replace(head=head)
 
 

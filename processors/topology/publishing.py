@@ -157,7 +157,7 @@ def shown(lineage: Lineage, state: FunnelState) -> Shown:
     version = lineage.by_number.get(state.version)
     if version is None or (not state.deals and not state.walk.spells):
         return {}
-    if version.plain and not state.own.stale and not state.deals:  # who has deals may be a customer
+    if _plain(state, version):
         return _plainly(version.number)
     found: Shown = {}
     if state.walk.spells:
@@ -167,6 +167,11 @@ def shown(lineage: Lineage, state: FunnelState) -> Shown:
             if deal.walk.spells:
                 found[name] = version.number, _flags(state, version, name), _segments(state, version, name)
     return found
+
+
+def _plain(state: FunnelState, version: Version) -> bool:
+    """Whether nothing can be shown but a place; who has deals may be a customer."""
+    return version.plain and not state.own.stale and not state.deals
 
 
 @cache
@@ -185,7 +190,7 @@ def _place(state: FunnelState, version: Version, deal: str) -> tuple[str, Walk, 
 
 def _flags(state: FunnelState, version: Version, deal: str) -> list[str]:
     """What a snapshot flags: criteria lapsed but the stage is kept, overdue there, open again although a customer, stale."""
-    if version.plain and not state.own.stale:
+    if _plain(state, version):
         return []
     _, walk, track = _place(state, version, deal)
     here, flags = walk.position, []

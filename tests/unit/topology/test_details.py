@@ -58,6 +58,11 @@ def test_the_snapshot_drops_criteria_lapsed_when_they_hold_again() -> None:
     assert [(snapshot or {})["flags"] for snapshot in snapshots(took)] == [[], ["criteria_lapsed"], []]
 
 
+def test_a_customer_is_flagged_in_a_funnel_that_reads_no_deals_too() -> None:
+    took = History(world(REENTERING)).take([fact(0, "Signup"), fact(1, status="customer"), fact(2, "Talk", deal="A")])
+    assert [(snapshot or {})["flags"] for snapshot in snapshots(took)] == [[], [], ["customer"]]
+
+
 def test_a_funnel_the_lead_was_never_in_gets_no_snapshot() -> None:
     other = definition(STEPS.replace("lead.step", "lead.other"), funnel="other")
     took = History(program(definition(STEPS), other)).take([*steps("a"), fact(1, "delete"), fact(2, "restore")])
