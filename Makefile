@@ -40,7 +40,8 @@ test: $(DEV) ## All tests but the soak; a broker comes from KAFKA_BOOTSTRAP_SERV
 	$(BIN)/pytest -m "not soak" --require-kafka -n $(PROCESSES) --dist loadfile $(ARGS)
 
 test-fast: $(DEV) ## The tests that need no broker; under a minute
-	$(BIN)/pytest -m "not kafka and not soak and not acceptance and not fuzz and not simulation" $(ARGS)
+	FUNNELSTREAM_FEWER=1 $(BIN)/pytest -m "not kafka and not soak and not acceptance and not fuzz and not simulation and not slow" \
+		-n $(PROCESSES) --dist load $(ARGS)
 
 test-soak: $(DEV) ## Kill workers at random while input flows, and compare the result with the oracle
 	$(BIN)/pytest -m soak --require-kafka --kills $(KILLS) $(ARGS)

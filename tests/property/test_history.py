@@ -18,6 +18,7 @@ from processors.topology.program import Program
 from processors.topology.publishing import Publisher
 from schemas.facts import Fact, entity_key
 from schemas.instants import FIRST
+from tests.examples import examples
 from tests.worlds import START, History, expected_ids, fact, program
 
 
@@ -114,7 +115,7 @@ histories = st.lists(st.one_of(events, events, changes, changes, records), max_s
 programs = st.sampled_from(sorted(PROGRAMS)).map(PROGRAMS.__getitem__)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(programs, histories, st.randoms(use_true_random=False))
 def test_every_arrival_order_nets_to_the_fold(world: Program, facts: list[Fact], random: Any) -> None:
     """Invariants 1 and 2: what stands after any order and duplication is the timeline of the set."""
@@ -168,7 +169,7 @@ def _short_pages() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(programs, histories, st.randoms(use_true_random=False))
 def test_the_published_log_is_consistent(world: Program, facts: list[Fact], random: Any) -> None:
     """Invariant 3: sequence has no gaps, revisions rise by one, each operation fits what stood before it."""
@@ -185,7 +186,7 @@ def test_the_published_log_is_consistent(world: Program, facts: list[Fact], rand
             standing[body[identity]] = revision + 1, body["op"] != "retract"
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(programs, histories)
 def test_reading_a_partition_again_gives_the_same_bytes(world: Program, facts: list[Fact]) -> None:
     """Invariant 5: no clock, no chance; a second delivery of the whole log publishes nothing more."""
@@ -196,7 +197,7 @@ def test_reading_a_partition_again_gives_the_same_bytes(world: Program, facts: l
     assert [record for record in first.published[before:] if record.topic != "leads"] == []
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(programs, histories)
 def test_ids_do_not_contain_the_lead(world: Program, facts: list[Fact]) -> None:
     """Invariant 3: the same history of another lead has the same ids, so a merge announces nothing again."""
@@ -206,7 +207,7 @@ def test_ids_do_not_contain_the_lead(world: Program, facts: list[Fact]) -> None:
     assert mine.net("conversions").keys() == theirs.net("conversions").keys()
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(programs, histories)
 def test_the_snapshot_is_where_the_timeline_ends(world: Program, facts: list[Fact]) -> None:
     """The last snapshot of a lead is what `fold` says, and is gone once its record is deleted; who never moved has none."""

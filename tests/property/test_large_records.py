@@ -22,6 +22,8 @@ from schemas.instants import MILLISECOND
 from tests.whole_path import WORLD, drive, source_record
 from tests.worlds import START
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1024 * 1024
 BYTES_HELD_PER_BYTE = 150
 """A merged id of five digits becomes a statement of 800 bytes, an empty object takes two bytes of JSON and 72 of memory."""

@@ -17,6 +17,7 @@ from processors.topology.program import Program
 from processors.topology.publishing import Publisher
 from schemas.facts import Fact, entity_key
 from schemas.instants import HOUR
+from tests.examples import examples
 from tests.oracle import expected, net
 from tests.worlds import START, History, fact, program
 
@@ -195,7 +196,7 @@ def lived(world: Program, facts: list[Fact], random: Any) -> History:
     return run.pass_time(END)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(programs, histories, st.randoms(use_true_random=False))
 def test_any_order_of_facts_and_time_nets_to_the_fold(world: Program, facts: list[Fact], random: Any) -> None:
     """Invariants 1 and 2, rules 10, 13, 22, 23 and 29."""
@@ -209,7 +210,7 @@ def test_any_order_of_facts_and_time_nets_to_the_fold(world: Program, facts: lis
             assert row.decode_state(kept.after) == world.timeline(lineage, facts).state
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(programs, histories, st.randoms(use_true_random=False))
 def test_the_log_is_consistent_and_reads_the_same_again(world: Program, facts: list[Fact], random: Any) -> None:
     """Invariants 3 and 5: no gap in a sequence, every operation fits what stood before, the same log gives the same bytes."""
@@ -226,7 +227,7 @@ def test_the_log_is_consistent_and_reads_the_same_again(world: Program, facts: l
         standing[identity] = revision + 1, body["op"] != "retract"
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(programs, histories, st.randoms(use_true_random=False))
 def test_snapshots_are_where_the_timelines_end(world: Program, facts: list[Fact], random: Any) -> None:
     """The last snapshot of the lead and of each deal is what `fold` says at the last watermark."""
