@@ -127,14 +127,7 @@ class _Step:
             self._overtake(lineage, head, state)
             return
         before = shown(lineage, state)
-        moves, matches = step(state, self.fact.occurred_at, ((self.key, self.fact),), lineage)
-        new, full = follow(head, self.fact.occurred_at, self.key, row.encode(state))
-        if full is not None:
-            self.subject.put_page(lineage, full)
-        moves += self._pass_time(lineage, state, new, head)
-        self.subject.put_head(lineage, new)
-        contents: list[Move | Match] = [*matches, *moves]
-        changes = self.subject.announcements(lineage, contents)
+        changes = self.subject.announcements(lineage, self._add_instant(lineage, head, state))
         self.subject.publish(lineage, changes, self._present(before, state), late=False)
 
     def _fired_since(self, lineage: Lineage, head: row.HeadRow, state: FunnelState) -> bool:
@@ -146,15 +139,19 @@ class _Step:
         """A fact after the last instant, but perhaps before timers that have fired since: those are fired anew."""
         among, after = {*state.armers, self.key}, state.stepped
         before = self._shown_since(lineage, head)
+        changes = self.subject.corrections(lineage, among, self._add_instant(lineage, head, state), after, None)
+        late = any(change.operation != "announce" for change in changes)
+        self.subject.publish(lineage, changes, self._present(before, state), late=late)
+
+    def _add_instant(self, lineage: Lineage, head: row.HeadRow | None, state: FunnelState) -> list[Move | Match]:
+        """Advance the state of the head over the fact, as one more instant, and over the timers after it; returns what happened."""
         moves, matches = step(state, self.fact.occurred_at, ((self.key, self.fact),), lineage)
         new, full = follow(head, self.fact.occurred_at, self.key, row.encode(state))
         if full is not None:
             self.subject.put_page(lineage, full)
         moves += self._pass_time(lineage, state, new, head)
         self.subject.put_head(lineage, new)
-        changes = self.subject.corrections(lineage, among, [*matches, *moves], after, None)
-        late = any(change.operation != "announce" for change in changes)
-        self.subject.publish(lineage, changes, self._present(before, state), late=late)
+        return [*matches, *moves]
 
     def _judge_again(self, lineage: Lineage, head: row.HeadRow) -> None:
         """Another fact of the last instant: all its facts are judged together again."""
