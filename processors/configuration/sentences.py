@@ -2,11 +2,13 @@
 
 import re
 import types
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from processors.sources import FORMATS
 from schemas.mistakes import Misshapen, Mistake, Path, one_of, shown, suggestion
 from schemas.quantities import FROM_FILE
 from schemas.shape import Shape
@@ -87,7 +89,8 @@ def _sentence(model: type[Shape], detail: ErrorDetails, path: Path) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(model, path)
     if kind == "literal_error":
-        return _unknown_choice(key, detail["input"], _QUOTED.findall(str(ctx.get("expected", ""))), path)
+        choices = FORMATS if key == "format" else _QUOTED.findall(str(ctx.get("expected", "")))  # of formats those that are built
+        return _unknown_choice(key, detail["input"], choices, path)
     if kind in _WANTED:
         return f"write {_WANTED[kind]}, not {shown(detail['input'])}"
     if kind == "value_error":
@@ -107,7 +110,7 @@ def _unknown_key(model: type[Shape], path: Path) -> str:
     return f"unknown {what} {key}{hint}"
 
 
-def _unknown_choice(key: str | int, written: Any, choices: list[str], path: Path) -> str:
+def _unknown_choice(key: str | int, written: Any, choices: Sequence[str], path: Path) -> str:
     for choice in choices:
         if isinstance(written, str) and written and choice.startswith(f"{written}_"):
             return f"{key} {written} is missing its {choice.removeprefix(written)}: write {choice}"

@@ -109,3 +109,16 @@ def test_a_snapshot_moves_a_stage_and_counts_no_conversion(world: World) -> None
     (moved,) = world.bodies("transitions.ndjson")
     assert (moved["value"]["to"]["stage"], moved["value"]["provenance"]) == ("customer", "snapshot")
     assert world.bodies("conversions.ndjson") == []
+
+
+def test_a_format_that_is_not_built_is_said_beside_what_is_missing_because_of_it(world: World) -> None:
+    configuration = world.folder / "test.yml"
+    configuration.write_text(
+        configuration.read_text().replace(
+            "format: hubspot, identifiers: {contact.objectId", "format: salesforce, identifiers: {Id"
+        )
+    )
+    done = call(*world.arguments(web=[]))
+    assert isinstance(done.exception, Stop)
+    assert (done.exception.code, "this format is not built yet: " in done.stderr) == (INPUT, True)
+    assert "lead.lifecycle_stage is no field of any source" in done.stderr
