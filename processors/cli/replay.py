@@ -36,6 +36,14 @@ OUTLINES = "funnels.json"
 APPLICATION, DEFINITIONS = "application.json", "definitions"
 """The configuration, without what is secret, and the definitions that a replay ran with: `explain` judges by them."""
 
+WRITTEN: Mapping[Topic, str] = {
+    "transitions": "transitions",
+    "conversions": "conversions",
+    "leads": "lead snapshots",  # one for each change of a lead
+    "dead_letters": "dead letters",
+}
+"""What a replay calls the lines of a file that it wrote, by topic."""
+
 UNUSED = {
     "dropped": "statements dropped",
     "dead_letters": "records set aside as dead letters",
@@ -46,7 +54,7 @@ UNUSED = {
 
 
 class _Counted(NamedTuple):
-    published: dict[str, int]
+    published: dict[Topic, int]
     unused: Counter[Count]
 
 
@@ -57,7 +65,12 @@ def replay(
         list[str],
         typer.Option("--input", metavar="SOURCE=FILE", help="A file of one raw record value per line; may be repeated."),
     ],
-    as_of: Annotated[str | None, typer.Option(help="The last watermark: later records are not read. ISO 8601.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Time passes until then, so what expires, dates and sla by then fire; later records are not read. ISO 8601."
+        ),
+    ] = None,
     envelope: Annotated[bool, typer.Option(help='Lines are {"key", "value", "headers", "timestamp"}.')] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace what an earlier replay wrote to the folder.")] = False,
 ) -> None:
@@ -70,7 +83,7 @@ def replay(
             counted = _write(files, loaded, inputs, until, _folder(out, overwrite))
     except OSError as error:
         raise Stop(ENVIRONMENT, f"{error.filename or out} cannot be read or written: {error.strerror}.") from error
-    typer.echo(", ".join(f"{count} {what}" for what, count in counted.published.items()) + f" written to {out}")
+    typer.echo(", ".join(f"{count} {WRITTEN[topic]}" for topic, count in counted.published.items()) + f" written to {out}")
     for (metric, *labels), count in sorted(counted.unused.items()):
         typer.echo(f"not used: {count} {UNUSED[metric]} ({', '.join(labels)})")
     typer.echo(f"Next: funnelstream report {out}")
@@ -87,12 +100,12 @@ def _write(files: ExitStack, loaded: Loaded, inputs: list[Input], until: int | N
 
 
 def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[Topic, BufferedWriter]) -> _Counted:
-    counted = _Counted(dict.fromkeys((name.removesuffix(".ndjson") for name in FILES.values()), 0), Counter())
+    counted = _Counted(dict.fromkeys(FILES, 0), Counter())
     try:
         for effects in run.run(inputs, until):
             for publish in effects.published:
                 outputs[publish.topic].write(output_line(publish))
-                counted.published[FILES[publish.topic].removesuffix(".ndjson")] += 1
+                counted.published[publish.topic] += 1
             counted.unused.update(count for count in effects.counts if count[0] in UNUSED)
     except Malformed as error:
         raise Stop(INPUT, str(error)) from error
