@@ -138,6 +138,19 @@ def test_the_replay_of_the_readme_prints_what_is_printed_there(tmp_path: Path, m
         assert [line.rstrip() for line in done.stdout.rstrip().splitlines()] == printed.rstrip().splitlines()
 
 
+def test_what_each_shipped_funnel_needs_is_said() -> None:
+    """docs/definitions.md names every field that it reads, as lint asks for it where sources give none."""
+    namespaces = (Namespace(name="user", kind="lead"),)
+    web = Source(topics=("t",), format="segment", identifiers={"userId": "user"})
+    bare = Application(application="a", definitions="d", identity=Identity(namespaces=namespaces), sources={"web": web})
+    rows = re.findall(r"^\| `([\w-]+\.yml)` \|.*\| (.+) \|$", TEXTS[ROOT / "docs/definitions.md"], re.MULTILINE)
+    assert len(rows) == len([file for file in (ROOT / "funnels").glob("*.yml") if not file.name.endswith(".test.yml")])
+    for name, needs in rows:
+        _, problems = load_definitions([ROOT / "funnels" / name], bare)
+        read = {found[1] for each in problems if (found := re.match(r"(\S+) is no field of any source", each.sentence))}
+        assert set(re.findall(r"`((?:lead|deal)\.\w+)`", needs)) == read, name
+
+
 def test_the_example_of_a_given_expect_file_holds(tmp_path: Path) -> None:
     """docs/definitions.md prints one for the funnel of the README."""
     (example,) = [block for block in blocks(ROOT / "docs/definitions.md", "yaml") if "tests:" in block]
