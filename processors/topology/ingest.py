@@ -74,7 +74,7 @@ class Ingest:
         faults = list(decoded.faults)
         for statement in decoded.statements:
             try:
-                self._facts(effects, plan, record, statement)
+                self.facts(effects, plan, record, statement)
             except Undecodable as error:
                 faults.append((statement.element, error.with_traceback(None)))
         if faults:
@@ -89,8 +89,12 @@ class Ingest:
             effects.count("dropped", source, reason)
         return effects
 
-    def _facts(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
-        """The facts of one statement: mostly one; an identify that carries a deal and its values is another about the deal."""
+    def facts(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
+        """The facts of one statement: mostly one; an identify that carries a deal and its values is another about the deal.
+
+        Raises:
+            Undecodable: The statement cannot be used: the record is a dead letter, or this element of it.
+        """
         self._fact(effects, plan, record, statement)
         if plan.deals and statement.kind == "change" and statement.about != "deal" and self._reads_deal(plan, statement):
             identity = (
