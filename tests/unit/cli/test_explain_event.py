@@ -210,3 +210,16 @@ def test_what_a_mapping_does_not_name_is_said_in_its_words(folder: Path) -> None
     (folder / "test.yml").write_text(CONFIGURATION.replace("funnel.yml", "f") + orders)
     said = call(*arguments(folder, {"kind": "b"}), "--source", "orders").stdout
     assert "Dropped (unmapped_object): it fits no `where` of the source's mapping." in said
+
+
+def test_a_mapped_record_that_names_no_deal_is_told_where_it_should(folder: Path) -> None:
+    quote = "{change: deal, identifiers: {order.no: quote}, attach: {customer: user}, set: {deal.stage: step}}"
+    text = CONFIGURATION.replace("funnel.yml", "f").replace("kind: lead}]", "kind: lead}, {name: quote, kind: deal}]")
+    orders = f"  orders: {{topics: [o], format: mapping, mapping: {{records: [{quote}]}}}}\n"
+    (folder / "test.yml").write_text(f"{text}{orders}authority: {{deal.stage: [orders, crm]}}\n")
+    deals = FUNNELS["other"].replace("]", ", {name: hot, while: {deal.stage: hot}}]").replace("funnel: other", "funnel: deals")
+    (folder / "f" / "deals.yml").write_text(deals)
+    ((letter),) = explained(folder, {"customer": 5, "step": "hot"}, "--source", "orders")["letters"]
+    assert letter["sentence"] == (
+        "None of its identifiers (user) names a deal that source orders may assert: there is no usable value at order.no."
+    )
