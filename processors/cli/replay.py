@@ -29,7 +29,7 @@ from processors.simulation.replay import (
 from processors.state.store import DiskStore, Label
 from processors.topology.effects import Count, Topic
 from schemas.definitions import Funnel
-from schemas.instants import parse_instant
+from schemas.instants import format_instant, parse_instant
 
 OUTLINES = "funnels.json"
 """What `report` needs to know of the definitions that a replay ran with."""
@@ -56,6 +56,7 @@ UNUSED = {
 class _Counted(NamedTuple):
     published: dict[Topic, int]
     unused: Counter[Count]
+    of_times: list[str]
 
 
 def replay(
@@ -86,6 +87,8 @@ def replay(
     typer.echo(", ".join(f"{count} {WRITTEN[topic]}" for topic, count in counted.published.items()) + f" written to {out}")
     for (metric, *labels), count in sorted(counted.unused.items()):
         typer.echo(f"not used: {count} {UNUSED[metric]} ({', '.join(labels)})")
+    for sentence in counted.of_times:
+        typer.echo(sentence)
     typer.echo(f"Next: funnelstream report {out}")
 
 
@@ -100,7 +103,7 @@ def _write(files: ExitStack, loaded: Loaded, inputs: list[Input], until: int | N
 
 
 def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[Topic, BufferedWriter]) -> _Counted:
-    counted = _Counted(dict.fromkeys(FILES, 0), Counter())
+    counted = _Counted(dict.fromkeys(FILES, 0), Counter(), [])
     try:
         for effects in run.run(inputs, until):
             for publish in effects.published:
@@ -112,7 +115,21 @@ def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[T
     except Failed as error:
         traceback.print_exception(error.__cause__)
         raise Stop(BUG, f"{error}; this is a bug in funnelstream: please report it with the lines above.") from error
+    counted.of_times.extend(_of_times(run))
     return counted
+
+
+def _of_times(run: Replay) -> Iterator[str]:
+    """What would else be silent: records that no version applies to, and times that nobody wrote."""
+    if run.too_early:
+        records = "1 record" if run.too_early == 1 else f"{run.too_early} records"
+        begins = format_instant(run.begins)
+        yield f"not used: {records} happened before {begins}, the first effective_from: only values set are kept"
+    count, first, last = run.untimed
+    if count:
+        named = "1 record that names no time was" if count == 1 else f"{count} records that name no time were"
+        when = f"at {format_instant(first)}" if first == last else f"between {format_instant(first)} and {format_instant(last)}"
+        yield f"{named} taken {when}, as other records or limits.past say: lines with --envelope give each its Kafka time"
 
 
 def outlines(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
