@@ -122,6 +122,15 @@ class RecordMapping(Shape):
         )
 
     @property
+    def paths(self) -> Mapping[str, tuple[str, ...]]:
+        """Of each namespace the paths at which records have its identifiers."""
+        found: dict[str, dict[str, None]] = {}
+        for shape in self.records:
+            for path, name in (*shape.identifiers.items(), *shape.attach.items()):
+                found.setdefault(name, {})[path] = None
+        return {name: tuple(paths) for name, paths in found.items()}
+
+    @property
     def fields(self) -> Mapping[str, FieldSource]:
         """Canonical fields that records set. Records are read by the field's own name: the path depends on the shape."""
         found: dict[str, FieldSource] = {}

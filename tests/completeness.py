@@ -34,6 +34,7 @@ def complaints(
     *,
     shared_present: bool,
     require_kafka: bool,
+    chosen: bool = False,
 ) -> list[str]:
     """Say what a session left out that it should have run.
 
@@ -43,6 +44,7 @@ def complaints(
         skips: Reason by node id, of tests and of whole modules.
         shared_present: ../shared is there, so nothing that reads it may be skipped.
         require_kafka: Broker tests must run, and nothing may be skipped but for the absence of ../shared or promtool.
+        chosen: A person chose tests by name or path, and knows what is left out: only skips are faults then.
 
     Returns:
         One sentence per fault; none if the session is complete.
@@ -56,6 +58,8 @@ def complaints(
     if not require_kafka:
         return found
     found += [f"{nodeid} was skipped: {reason}" for nodeid, reason in skips.items() if reason not in (ABSENT, PROMTOOL_ABSENT)]
+    if chosen:
+        return found
     if not any(case.kafka and case.nodeid not in skips for case in selected):
         found.append("no broker test ran: --require-kafka is for sessions that prove something about Kafka")
     # The soak and the rest are two sessions: each may leave out the other, never a part of itself.

@@ -1,9 +1,9 @@
 """The frame of every test session: markers by folder, ../shared, the broker that was taken, and what must not be left out.
 
 `--require-kafka` (used by `make test` and `make test-soak`) turns a session into a proof: a broker test that did not run, or
-any skip but for an absent ../shared or promtool, fails it. The rules are in `completeness.py`, the gathering is here: a session
-may run in several processes (pytest-xdist), of which each knows what it collected and which broker it took, the first what was
-skipped.
+any skip but for an absent ../shared or promtool, fails it. Whoever chooses tests with `-k` or by path knows that the others did
+not run. The rules are in `completeness.py`, the gathering is here: a session may run in several processes (pytest-xdist), of
+which each knows what it collected and which broker it took, the first what was skipped.
 """
 
 import dataclasses
@@ -111,6 +111,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             _skips(_stats(config)),
             shared_present=SHARED.is_dir(),
             require_kafka=config.getoption("--require-kafka"),
+            chosen=bool(config.option.keyword) or config.args_source is pytest.Config.ArgsSource.ARGS,
         )
     )
     config.stash[_FOUND_KEY] = found

@@ -15,7 +15,7 @@ from rich.text import Text
 from processors.cli.loading import load_definitions_beside, refused
 from processors.cli.tables import console, harmless
 from processors.configuration.case_file import SUFFIX, ReadCases, case_files, read_cases
-from processors.configuration.problems import Problem, Unreadable
+from processors.configuration.problems import Problem, Unreadable, errors
 from processors.configuration.unbuilt import unbuilt_in
 from processors.engine.stop import BUG, ENVIRONMENT, INPUT, Stop
 from processors.simulation.cases import CaseRunner, Seen
@@ -75,7 +75,9 @@ def _read(paths: Sequence[Path]) -> list[tuple[ReadCases, CaseRunner]]:
                 runners[file.parent] = _runner(file.parent)
             runner = runners[file.parent]
             read, problems = read_cases(file, runner.funnels, runner.types)
-            mistakes += problems
+            mistakes += errors(problems)
+            for problem in problems if read is not None else ():
+                print(f"warning: {problem}", file=sys.stderr)
             found += [(read, runner)] if read is not None else []
     except Unreadable as error:
         raise Stop(ENVIRONMENT, str(error)) from error

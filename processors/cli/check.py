@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import socket
 from collections import Counter
 from collections.abc import Sequence
@@ -33,7 +34,8 @@ def check(
     topics = loaded.application.topics
     settings = engine_settings(loaded, instance or socket.gethostname())
     findings = []
-    for finding in Inspection(settings, topics.partitions, topics.replication, loaded.program.definitions).findings():
+    for found in Inspection(settings, topics.partitions, topics.replication, loaded.program.definitions).findings():
+        finding = naming(config, found)
         findings.append(finding)
         if format == "table":
             _print(finding)
@@ -44,6 +46,11 @@ def check(
     typer.echo(_summary(findings), err=format != "table")
     if missing(findings):
         raise typer.Exit(ENVIRONMENT)
+
+
+def naming(config: Path, finding: Finding) -> Finding:
+    """The finding with the configuration that was given in its commands, so that they can be copied."""
+    return finding._replace(mend=finding.mend.replace("--config FILE", f"--config {shlex.quote(str(config))}"))
 
 
 def _print(finding: Finding) -> None:

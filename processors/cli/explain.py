@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import typer
 
-from processors.cli.explained_record import DROPS, Explained, Explainer, Said
+from processors.cli.explained_record import DROPS, OF_MAPPINGS, Explained, Explainer, Said
 from processors.cli.judged import Judged
 from processors.cli.loading import load
 from processors.cli.replay import APPLICATION
@@ -41,6 +41,9 @@ def explain(
         _print(_lines(explained), _plain(explained), format)
     elif lead is not None and (config is None) != (folder is None):
         _lead(lead, config, folder, format, show_personal=show_personal)
+    elif config is not None and folder is not None:
+        meant = "--event is explained by --config, so leave out --dir" if lead is None else "leave out --dir or --config"
+        raise typer.BadParameter(f"not both: {meant}")
     else:
         raise typer.BadParameter("write --config FILE" if event is not None else "write --dir DIR or --config FILE")
 
@@ -70,8 +73,9 @@ def _lead(name: str, config: Path | None, folder: Path | None, format: str, *, s
     if folder is not None and "@" in entity and not records.facts:
         sentence = f"{folder} does not hold the key of the hashes that stand for addresses: write the hash, as it is published"
         raise typer.BadParameter(sentence, param_hint="--lead")
-    who = mask.identifier(entity)
-    _print(tell(who, funnels), {"lead": who, "funnels": [_renamed(msgspec.to_builtins(each)) for each in funnels]}, format)
+    who, owner = mask.identifier(entity), mask.identifier(records.owner) if records.owner else ""
+    plain = {"lead": who, "belongs_to": owner or None, "funnels": [_renamed(msgspec.to_builtins(each)) for each in funnels]}
+    _print(tell(who, funnels, owner, masked=not mask.show), plain, format)
 
 
 def _kept(folder: Path | None) -> Path:
@@ -100,7 +104,21 @@ def _explained(file: Path, config: Path, source: str | None) -> Explained:
     sources = list(loaded.application.sources)
     if source is not None and source not in sources:
         raise typer.BadParameter(f"{source!r} is no source: write {one_of(sources)}", param_hint="--source")
+    count = _records(value)
+    if count > 1:
+        sentence = f"{file} has {count} records, one a line, and --event takes one: write that one into a file of its own"
+        raise typer.BadParameter(sentence, param_hint="--event")
     return explainer.explain(source or _source(explainer.refusals(value), file), value)
+
+
+def _records(value: bytes) -> int:
+    """How many records a file holds: one, however many lines it takes, unless its first line is one already."""
+    first, *others = [line for line in value.splitlines() if line.strip()] or [b""]
+    try:
+        msgspec.json.decode(first)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return 1
+    return 1 + len(others)
 
 
 def _source(refusals: Mapping[str, str], file: Path) -> str:
@@ -115,7 +133,8 @@ def _source(refusals: Mapping[str, str], file: Path) -> str:
 def _lines(explained: Explained) -> list[str]:
     lines = [f"Source {explained.source} reads it as {explained.format}."]
     lines += map(_fact, explained.facts)
-    lines += [f"Dropped ({reason}): {DROPS.get(reason, 'nothing uses it')}." for reason in explained.dropped]
+    drops = DROPS | OF_MAPPINGS if explained.format == "mapping" else DROPS
+    lines += [f"Dropped ({reason}): {drops.get(reason, 'nothing uses it')}." for reason in explained.dropped]
     lines += [f"Dead letter ({letter.reason}): {letter.sentence}" for letter in explained.letters]
     for said in explained.said:
         lines += ["", *_statement(said)]

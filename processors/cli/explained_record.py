@@ -8,6 +8,7 @@ from processors.cli.judged import Judge, Judged
 from processors.cli.loading import Loaded
 from processors.sources import decoder_for
 from processors.sources.statement import SourceRecord, Statement, Undecodable
+from processors.topology.effects import Effects
 from processors.topology.ingest import scalar_at
 from processors.topology.topology import Topology
 from schemas.application import Source
@@ -28,6 +29,8 @@ DROPS = {
     "identity_unused": "it links identifiers, which has no effect yet",
 }
 """Why a statement is dropped, by the reason that is counted."""
+OF_MAPPINGS = {"unmapped_object": "it fits no `where` of the source's mapping"}
+"""The same of a source of the format `mapping`, where that is another."""
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -38,7 +41,7 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """One statement of the record.
+    """One statement of the record that a definition may see.
 
     Attributes:
         what: Its kind, and the name of an event or what a change sets.
@@ -102,8 +105,16 @@ class Explainer:
             facts=facts,
             dropped=[count[-1] for count in effects.counts if count[0] == "dropped"],
             letters=[_letter(dict(each.headers)) for each in effects.published if each.topic == "dead_letters"],
-            said=[self._said(statement, facts, record.timestamp) for statement in statements],
+            said=[self._said(each, facts, record.timestamp) for each in statements if not self._refused(record, each)],
         )
+
+    def _refused(self, record: SourceRecord, statement: Statement) -> bool:
+        """Whether a dead letter is all that becomes of a statement: then no definition sees it."""
+        try:
+            self._topology.ingest.facts(Effects(), self._loaded.program.sources[record.source], record, statement)
+        except Undecodable:
+            return True
+        return False
 
     def _source(self, name: str) -> Source:
         return self._loaded.application.sources[name]

@@ -33,7 +33,10 @@ def _chosen(path: Path, name: str | None) -> Funnel:
     known = ", ".join(newest) or "none"
     if name is None and len(newest) == 1:
         return next(iter(newest.values()))
+    if name is None and newest:
+        raise typer.BadParameter(f"several funnels: --funnel NAME, one of {known}")
+    if name is None:
+        raise typer.BadParameter(f"{path} holds no funnel", param_hint="PATH")
     if name not in newest:
-        sentence = "name one of its funnels" if name is None else f"{path} has no funnel {name!r}"
-        raise typer.BadParameter(f"{sentence}: there are {known}", param_hint="--funnel")
+        raise typer.BadParameter(f"{path} has no funnel {name!r}: there are {known}", param_hint="--funnel")
     return newest[name]

@@ -29,6 +29,8 @@ class LeadRecords(NamedTuple):
     """Until when timers have fired, in microseconds; 0 where nothing says."""
     transitions: list[dict[str, Any]]
     """Bodies of the transitions that were published, in order."""
+    owner: str = ""
+    """Of a deal, the lead that its facts were addressed to last; "" where they are its own."""
 
 
 def of_replay(folder: Path, entity: str) -> LeadRecords:
@@ -40,12 +42,13 @@ def of_replay(folder: Path, entity: str) -> LeadRecords:
     key = entity_key(entity)
     try:
         rows = dict(rows_at_rest(folder / "state", 0, row.facts_prefix(key)))
+        others = {} if rows else _naming(entity, rows_at_rest(folder / "state", 0, FACT))
         time = dict(rows_at_rest(folder / "state", 0, row.WATERMARKS_KEY))
         with (folder / "transitions.ndjson").open("rb") as lines:
             bodies = [body for body in map(_body, lines) if body["subject"]["id"] == entity]
     except (Damaged, OSError, ValueError, LookupError) as error:
         raise Stop(INPUT, f"{folder} cannot be read as what replay wrote: {error}; run replay again.") from error
-    return LeadRecords(_facts(rows.values()), _as_of(time.get(row.WATERMARKS_KEY)), bodies)
+    return LeadRecords(_facts(rows.values()), _as_of(time.get(row.WATERMARKS_KEY)), bodies, _owner(entity, others.values()))
 
 
 def _body(line: bytes) -> dict[str, Any]:
@@ -59,6 +62,7 @@ def of_topics(loaded: Loaded, entity: str) -> LeadRecords:
 
     key, names, kafka = entity_key(entity), loaded.application.own_topics, loaded.application.kafka
     rows: dict[bytes, bytes] = {}
+    others: dict[bytes, bytes] = {}
     times: dict[int, bytes] = {}
     home = -1
     for record in read_topic(kafka, names.changelog):
@@ -70,8 +74,24 @@ def of_topics(loaded: Loaded, entity: str) -> LeadRecords:
             rows.pop(name, None)
             if value is not None:
                 rows[name] = value
+        elif name[:1] == FACT:
+            others.pop(name, None)
+            others |= _naming(entity, [(name, value or b"")])
     published = (record.value() or b"" for record in read_topic(kafka, names.transitions) if record.key() == entity.encode())
-    return LeadRecords(_facts(rows.values()), _as_of(times.get(home)), [msgspec.json.decode(value) for value in published])
+    bodies = [msgspec.json.decode(value) for value in published]
+    return LeadRecords(_facts(rows.values()), _as_of(times.get(home)), bodies, _owner(entity, others.values()))
+
+
+def _naming(entity: str, rows: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The rows in which the identifier stands somewhere: few, and only they need be decoded."""
+    text = entity.encode()
+    return {key: value for key, value in rows if text in value}
+
+
+def _owner(deal: str, others: Iterable[bytes]) -> str:
+    """Whom the newest fact about a deal was addressed to, of facts of others."""
+    about = [fact for fact in _facts(others) if fact.deal == deal and fact.entity != deal]
+    return max(about, key=lambda fact: (fact.broker_time, fact.entity)).entity if about else ""
 
 
 def _facts(values: Iterable[bytes]) -> list[Fact]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from processors.configuration.application import WrittenApplication, load_application
 from processors.configuration.definitions import DefinitionSet, load_definitions
-from processors.configuration.problems import Problem, Unreadable, errors
+from processors.configuration.problems import Problem, Unreadable, errors, in_order
 from processors.configuration.unbuilt import unbuilt
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.topology.program import Program
@@ -34,9 +34,7 @@ def load(config: Path) -> Loaded:
         if application is None:
             raise refused(problems)
         definitions, found = load_definitions([Path(application.definitions)], application)
-        problems = [*problems, *found]
-        if not errors(problems):
-            problems += unbuilt(definitions, application)
+        problems = in_order([*problems, *found, *unbuilt(definitions, application)])
     except Unreadable as error:
         raise Stop(ENVIRONMENT, str(error)) from error
     if errors(problems):

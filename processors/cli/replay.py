@@ -29,12 +29,20 @@ from processors.simulation.replay import (
 from processors.state.store import DiskStore, Label
 from processors.topology.effects import Count, Topic
 from schemas.definitions import Funnel
-from schemas.instants import parse_instant
+from schemas.instants import format_instant, parse_instant
 
 OUTLINES = "funnels.json"
 """What `report` needs to know of the definitions that a replay ran with."""
 APPLICATION, DEFINITIONS = "application.json", "definitions"
 """The configuration, without what is secret, and the definitions that a replay ran with: `explain` judges by them."""
+
+WRITTEN: Mapping[Topic, str] = {
+    "transitions": "transitions",
+    "conversions": "conversions",
+    "leads": "lead snapshots",  # one for each change of a lead
+    "dead_letters": "dead letters",
+}
+"""What a replay calls the lines of a file that it wrote, by topic."""
 
 UNUSED = {
     "dropped": "statements dropped",
@@ -46,8 +54,9 @@ UNUSED = {
 
 
 class _Counted(NamedTuple):
-    published: dict[str, int]
+    published: dict[Topic, int]
     unused: Counter[Count]
+    of_times: list[str]
 
 
 def replay(
@@ -57,7 +66,12 @@ def replay(
         list[str],
         typer.Option("--input", metavar="SOURCE=FILE", help="A file of one raw record value per line; may be repeated."),
     ],
-    as_of: Annotated[str | None, typer.Option(help="The last watermark: later records are not read. ISO 8601.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Time passes until then, so what expires, dates and sla by then fire; later records are not read. ISO 8601."
+        ),
+    ] = None,
     envelope: Annotated[bool, typer.Option(help='Lines are {"key", "value", "headers", "timestamp"}.')] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace what an earlier replay wrote to the folder.")] = False,
 ) -> None:
@@ -70,9 +84,11 @@ def replay(
             counted = _write(files, loaded, inputs, until, _folder(out, overwrite))
     except OSError as error:
         raise Stop(ENVIRONMENT, f"{error.filename or out} cannot be read or written: {error.strerror}.") from error
-    typer.echo(", ".join(f"{count} {what}" for what, count in counted.published.items()) + f" written to {out}")
+    typer.echo(", ".join(f"{count} {WRITTEN[topic]}" for topic, count in counted.published.items()) + f" written to {out}")
     for (metric, *labels), count in sorted(counted.unused.items()):
         typer.echo(f"not used: {count} {UNUSED[metric]} ({', '.join(labels)})")
+    for sentence in counted.of_times:
+        typer.echo(sentence)
     typer.echo(f"Next: funnelstream report {out}")
 
 
@@ -87,19 +103,33 @@ def _write(files: ExitStack, loaded: Loaded, inputs: list[Input], until: int | N
 
 
 def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[Topic, BufferedWriter]) -> _Counted:
-    counted = _Counted(dict.fromkeys((name.removesuffix(".ndjson") for name in FILES.values()), 0), Counter())
+    counted = _Counted(dict.fromkeys(FILES, 0), Counter(), [])
     try:
         for effects in run.run(inputs, until):
             for publish in effects.published:
                 outputs[publish.topic].write(output_line(publish))
-                counted.published[FILES[publish.topic].removesuffix(".ndjson")] += 1
+                counted.published[publish.topic] += 1
             counted.unused.update(count for count in effects.counts if count[0] in UNUSED)
     except Malformed as error:
         raise Stop(INPUT, str(error)) from error
     except Failed as error:
         traceback.print_exception(error.__cause__)
         raise Stop(BUG, f"{error}; this is a bug in funnelstream: please report it with the lines above.") from error
+    counted.of_times.extend(_of_times(run))
     return counted
+
+
+def _of_times(run: Replay) -> Iterator[str]:
+    """What would else be silent: records that no version applies to, and times that nobody wrote."""
+    if run.too_early:
+        records = "1 record" if run.too_early == 1 else f"{run.too_early} records"
+        begins = format_instant(run.begins)
+        yield f"not used: {records} happened before {begins}, the first effective_from: only values set are kept"
+    count, first, last = run.untimed
+    if count:
+        named = "1 record that names no time was" if count == 1 else f"{count} records that name no time were"
+        when = f"at {format_instant(first)}" if first == last else f"between {format_instant(first)} and {format_instant(last)}"
+        yield f"{named} taken {when}, as other records or limits.past say: lines with --envelope give each its Kafka time"
 
 
 def outlines(funnels: Sequence[Funnel]) -> list[FunnelOutline]:

@@ -20,9 +20,12 @@ _NOTICES = {
 }
 
 
-def tell(lead: str, funnels: Sequence[OnFunnel]) -> Iterator[str]:
-    """The lines of an explanation; times are in UTC."""
-    if not funnels:
+def tell(lead: str, funnels: Sequence[OnFunnel], owner: str = "", *, masked: bool = False) -> Iterator[str]:
+    """The lines of an explanation; times are in UTC. `owner` is the lead to which a deal belongs, `masked` if by a digest."""
+    if owner and not funnels:
+        whole = " (--show-personal writes it whole)" if masked else ""
+        yield f"{lead} is a deal that belongs to {owner}: explain --lead {owner}{whole}"
+    elif not funnels:
         yield f"Nothing is kept of {lead}: no record of it has arrived that any funnel reads."
     for number, funnel in enumerate(funnels):
         if number:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from processors.configuration.problems import Problem, Unreadable, in_order
 from processors.configuration.sentences import validated
 from processors.configuration.yaml_source import read_document
+from processors.topology.compiler import signals_of
 from schemas.cases import Case, CaseFile, Given, Step, carried, given_value
 from schemas.definitions import Funnel
 from schemas.field_names import event_complaint, is_event_field
@@ -70,7 +71,7 @@ def read_cases(file: File, funnels: Sequence[Funnel], types: Mapping[str, FieldT
         types: The state fields that the funnels read, with their types.
 
     Returns:
-        The cases (None when there are mistakes), and every mistake by place.
+        The cases (None when there are mistakes), and every mistake by place; warnings where there are none but those.
 
     Raises:
         Unreadable: It is missing or cannot be read.
@@ -80,7 +81,7 @@ def read_cases(file: File, funnels: Sequence[Funnel], types: Mapping[str, FieldT
         sentence = "a given/expect file is a mapping of keys to values: write funnel: NAME, tests: [..]"
         return None, document.problems or [document.problem(Mistake((), sentence))]
     written, mistakes = validated(CaseFile, document.data)
-    start = None
+    start, versions = None, list[Funnel]()
     if written is not None:
         versions = [funnel for funnel in funnels if funnel.funnel == written.funnel]
         start = written.start if written.start is not None else versions[0].effective_from if versions else None
@@ -89,7 +90,18 @@ def read_cases(file: File, funnels: Sequence[Funnel], types: Mapping[str, FieldT
     if problems or written is None or start is None:
         return None, in_order(problems)
     lines = [document.place(("tests", index)).line for index in range(len(written.tests))]
-    return ReadCases(str(file), written.funnel, start, written.tests, lines), []
+    warnings = [document.problem(unnamed)._replace(severity="warning") for unnamed in _unnamed_events(written, versions)]
+    return ReadCases(str(file), written.funnel, start, written.tests, lines), in_order(warnings)
+
+
+def _unnamed_events(written: CaseFile, versions: Sequence[Funnel]) -> Iterator[Mistake]:
+    """Events that no rule names. A case may mean one, but where nothing is to happen a slip would make it pass."""
+    known = {name for funnel in versions for signal in signals_of(funnel) for name in signal.events}
+    for index, case in enumerate(written.tests):
+        for number, given in enumerate(case.given):
+            if given.event is not None and given.event not in known:
+                sentence = f"no rule of {written.funnel} names the event {given.event}{suggestion(given.event, known)}"
+                yield Mistake(("tests", index, "given", number, "event"), sentence)
 
 
 def _mistakes(
@@ -124,6 +136,8 @@ def _given(path: Path, given: Given, types: Mapping[str, FieldType]) -> Iterator
             known = suggestion(field, types) or (f": it reads {', '.join(types)}" if types else "")
             yield Mistake(here, f"the funnel does not read {field}{known}", of_key=True)
             continue
+        if field.startswith("deal.") and given.deal is None:
+            yield Mistake(here, f"{field} is a deal's, and the record names none: write deal: A beside set", of_key=True)
         try:
             given_value(value, types[field], 0)
         except ValueError as reason:

@@ -99,7 +99,8 @@ def _problems(files: Sequence[DefinitionFile], fields: KnownFields) -> Iterator[
         yield from document.problems
         if document.data is not None:
             yield from map(document.problem, _mistakes(file, shared, able, fields))
-            yield from (document.problem(mistake, "warning") for mistake in _undescribed(file.outline))
+            doubtful = (*_undescribed(file.outline), *_without_deals(file.outline, fields))
+            yield from (document.problem(mistake, "warning") for mistake in doubtful)
     yield from check_together(files)
     yield from check_libraries(files)
 
@@ -122,3 +123,11 @@ def _undescribed(outline: Outline) -> Iterator[Mistake]:
     for rule in outline.of(*POSITIONS):
         if "description" not in rule.keys and rule.name:
             yield Mistake(rule.path, f"{rule.word} {rule.name} has no description: write one sentence that says what it means")
+
+
+def _without_deals(outline: Outline, fields: KnownFields) -> Iterator[Mistake]:
+    """A funnel of leads judges the deals that come with their leads, and no other."""
+    reads_deals = any(rule.reads("deal") for rule in outline.of(*POSITIONS))
+    if outline.keys.get("subject") == "lead" and reads_deals and not fields.of_leads_deals:
+        mend = "name the lead in the records of deals (`attach` in a mapping, an identifier elsewhere), or write subject: deal"
+        yield Mistake(("subject",), f"no source gives a deal with its lead, so what reads deal.* never holds for one: {mend}")

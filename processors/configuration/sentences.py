@@ -2,11 +2,13 @@
 
 import re
 import types
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from processors.sources import FORMATS
 from schemas.mistakes import Misshapen, Mistake, Path, one_of, shown, suggestion
 from schemas.quantities import FROM_FILE
 from schemas.shape import Shape
@@ -46,7 +48,14 @@ _MISSING = {
     "rates": ("amounts could not be converted", "rates: rates.csv"),
     "from": ("it has no start", "from: mql"),
     "to": ("it has no end", "to: closed_won"),
+    "tests": ("there is nothing to try", "tests: [{name: .., given: [..], expect: {path: [{to: mql}]}}]"),
+    "given": ("nothing happens in it", "given: [{at: d0, event: Demo Requested}]"),
+    "expect": ("it could not fail", "expect: {path: [{at: d0, to: mql}]}"),
+    "at": ("nothing says when it happened", "at: d0"),
+    "deal": ("nothing says which deal", "deal: A"),
 }
+_MISSING_OF_FIELD = {"from": ("nothing says what gives the field its value", "from: status (a path, or the name of a property)")}
+"""What an entry of `fields` or `set` lacks; elsewhere the same key is another."""
 _WANTED = {
     "string_type": "a text, in quotes if it looks like a number",
     "int_type": "a whole number",
@@ -82,12 +91,14 @@ def _mistakes(model: type[Shape], detail: ErrorDetails) -> list[Mistake]:
 def _sentence(model: type[Shape], detail: ErrorDetails, path: Path) -> str:
     kind, ctx, key = detail["type"], detail.get("ctx", {}), path[-1] if path else ""
     if kind == "missing":
-        consequence, example = _MISSING.get(str(key), ("it is needed", f"{key}: .."))
+        of_field = _MISSING_OF_FIELD if path[-3:-2] in (("fields",), ("set",)) else {}
+        consequence, example = (_MISSING | of_field).get(str(key), ("it is needed", f"{key}: .."))
         return f"{key} missing: {consequence}; write {example}"
     if kind == "extra_forbidden":
         return _unknown_key(model, path)
     if kind == "literal_error":
-        return _unknown_choice(key, detail["input"], _QUOTED.findall(str(ctx.get("expected", ""))), path)
+        choices = FORMATS if key == "format" else _QUOTED.findall(str(ctx.get("expected", "")))  # of formats those that are built
+        return _unknown_choice(key, detail["input"], choices, path)
     if kind in _WANTED:
         return f"write {_WANTED[kind]}, not {shown(detail['input'])}"
     if kind == "value_error":
@@ -107,7 +118,7 @@ def _unknown_key(model: type[Shape], path: Path) -> str:
     return f"unknown {what} {key}{hint}"
 
 
-def _unknown_choice(key: str | int, written: Any, choices: list[str], path: Path) -> str:
+def _unknown_choice(key: str | int, written: Any, choices: Sequence[str], path: Path) -> str:
     for choice in choices:
         if isinstance(written, str) and written and choice.startswith(f"{written}_"):
             return f"{key} {written} is missing its {choice.removeprefix(written)}: write {choice}"

@@ -83,6 +83,14 @@ def _listed(key: str, grains: Sequence[str]) -> str:
     return grains[0] if key == "subject" else f"[{', '.join(grains)}]"
 
 
+_SHARED_LIBRARY = "take out the one that no version in use counts, or give that one another name"
+_SHARED_VERSION = (
+    "if this version is in use, leave it alone, give the library's another name and use that in the next version; else take "
+    "this one out"
+)
+"""What to write instead where a conversion is defined twice: never an edit of what was judged already."""
+
+
 def _shared_twice(files: Sequence[DefinitionFile]) -> Iterator[Problem]:
     """One demo_request has one definition: a library's conversion is nowhere else."""
     shared: dict[str, tuple[Document, Path]] = {}
@@ -92,7 +100,7 @@ def _shared_twice(files: Sequence[DefinitionFile]) -> Iterator[Problem]:
             first, there = shared.get(rule.name, (file.document, place))
             if first is not file.document:
                 where = f"{first.file}:{first.place(there).line}"
-                mend = "use that one, or give this one another name"
+                mend = _SHARED_LIBRARY if file.outline.is_library else _SHARED_VERSION
                 yield file.document.problem(Mistake(place, f"conversion {rule.name} is defined in {where} already: {mend}"))
             if file.outline.is_library and rule.name:
                 shared.setdefault(rule.name, (file.document, place))

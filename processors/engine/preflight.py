@@ -21,6 +21,7 @@ from processors.engine.triage import error_of
 log = logging.getLogger(__name__)
 
 _CREATE = "run `funnelstream topics create --config FILE`"
+_CREATE_ALL = "run `funnelstream topics create --config FILE --with-sources`"
 
 
 class Ready(NamedTuple):
@@ -67,7 +68,7 @@ def presence(settings: EngineSettings, own: Sequence[str], described: Mapping[st
             yield Finding("topic", f"topic {name}", "missing", "does not exist", _CREATE)
     for name, source in settings.source_topics.items():
         if name not in described or described[name].absent:
-            mend = f"create it, or correct sources.{source}"
+            mend = f"create it (to try things out, {_CREATE_ALL}), or correct sources.{source}"
             yield Finding("topic", f"topic {name}", "missing", f"of source {source} does not exist", mend)
 
 

@@ -64,6 +64,20 @@ class _Head(NamedTuple):
     file: int
     number: int
     line: Line
+    timed: bool
+    """Whether it names its time; else it takes that of what was read before it."""
+
+
+class Untimed(NamedTuple):
+    """The records with facts that named no time: how many, and the first and the last instant that they were given."""
+
+    records: int
+    first: int
+    last: int
+
+    def taken(self, at: int) -> "Untimed":
+        """With one more."""
+        return Untimed(self.records + 1, min(self.first, at), max(self.last, at)) if self.records else Untimed(1, at, at)
 
 
 class Failed(Exception):
@@ -80,6 +94,11 @@ class Replay:
         self._offset = 0
         self.now = program.past
         """The largest event time read so far, in microseconds; before the first one, when the replay began."""
+        self.untimed = Untimed(0, 0, 0)
+        self.begins = min((lineage.versions[0].effective_from for lineage in program.funnels), default=0)
+        """From when on any definition applies."""
+        self.too_early = 0
+        """Records with a fact before that."""
 
     def run(self, inputs: list[Input], as_of: int | None) -> Iterator[Effects]:
         """The effects of every record, in order.
@@ -128,7 +147,7 @@ class Replay:
     def _push(self, heads: list[_Head], inputs: list[Input], file: int, number: int, line: Line | None) -> None:
         if line is not None:
             at = self._time(inputs[file], line)
-            heapq.heappush(heads, _Head(at if at is not None else self.now, file, number, line))
+            heapq.heappush(heads, _Head(at if at is not None else self.now, file, number, line, at is not None))
 
     def _time(self, given: Input, line: Line) -> int | None:
         """The Kafka time of a record, else the latest event time of its statements; None where it names none that is one."""
@@ -154,6 +173,9 @@ class Replay:
             effects = self._topology.ingest(record)
         facts = [publish for publish in effects.published if publish.topic == "facts"]
         effects.published = [publish for publish in effects.published if publish.topic != "facts"]
+        if facts and not head.timed:
+            self.untimed = self.untimed.taken(record.timestamp)
+        self.too_early += any(publish.event_time is not None and publish.event_time < self.begins for publish in facts)
         yield effects
         for publish in facts:
             with _naming(given, head.line):

@@ -144,7 +144,7 @@ class _Step:
         self.subject.publish(lineage, changes, self._present(before, state), late=late)
 
     def _add_instant(self, lineage: Lineage, head: row.HeadRow | None, state: FunnelState) -> list[Move | Match]:
-        """Advance the state of the head over the fact, as one more instant, and over the timers after it; returns what happened."""
+        """Advance the head and its state over the fact, as one more instant, and over timers after it; returns what happened."""
         moves, matches = step(state, self.fact.occurred_at, ((self.key, self.fact),), lineage)
         new, full = follow(head, self.fact.occurred_at, self.key, row.encode(state))
         if full is not None:

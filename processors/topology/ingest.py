@@ -5,7 +5,7 @@ costs a hop; what is sent on carries only the values that definitions read, type
 the record. What is said of a deal goes to its lead where the record names one (rule 13), else to the deal itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from processors.topology.program import Program, SourcePlan
 from schemas.facts import LONGEST_TEXT, Coordinates, Fact, Value, is_missing
 from schemas.fields import FieldSource, typed
 from schemas.instants import FIRST, LAST, format_instant
+from schemas.mistakes import one_of
 
 encode_fact = msgspec.msgpack.Encoder().encode
 
@@ -74,7 +75,7 @@ class Ingest:
         faults = list(decoded.faults)
         for statement in decoded.statements:
             try:
-                self._facts(effects, plan, record, statement)
+                self.facts(effects, plan, record, statement)
             except Undecodable as error:
                 faults.append((statement.element, error.with_traceback(None)))
         if faults:
@@ -89,8 +90,12 @@ class Ingest:
             effects.count("dropped", source, reason)
         return effects
 
-    def _facts(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
-        """The facts of one statement: mostly one; an identify that carries a deal and its values is another about the deal."""
+    def facts(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
+        """The facts of one statement: mostly one; an identify that carries a deal and its values is another about the deal.
+
+        Raises:
+            Undecodable: The statement cannot be used: the record is a dead letter, or this element of it.
+        """
         self._fact(effects, plan, record, statement)
         if plan.deals and statement.kind == "change" and statement.about != "deal" and self._reads_deal(plan, statement):
             identity = (
@@ -150,11 +155,7 @@ class Ingest:
         deal = strongest(said, plan.deals) if about_deal or (plan.deals and statement.kind == "event") else None
         entity = deal if about_deal else strongest(said, plan.identifiers)
         if entity is None:
-            whom = "a deal" if about_deal else "somebody"
-            raise Undecodable(
-                "no_identifier",
-                f"None of its identifiers ({', '.join(said) or 'none given'}) names {whom} that source {plan.name} may assert.",
-            )
+            raise Undecodable("no_identifier", _nobody(plan, said, about_deal=about_deal))
         if deal is None:
             return entity, ""
         person = strongest(said, plan.people)
@@ -223,6 +224,14 @@ class Ingest:
                 "past_time",
                 f"Its time {format_instant(occurred_at)} lies before limits.past ({format_instant(self._program.past)}).",
             )
+
+
+def _nobody(plan: SourcePlan, said: Iterable[str], *, about_deal: bool) -> str:
+    """Why a record that has identifiers is about nobody; of a mapping with the paths where one should have been."""
+    whom, wanted = ("a deal", plan.deals) if about_deal else ("somebody", plan.identifiers)
+    sentence = f"None of its identifiers ({', '.join(said) or 'none given'}) names {whom} that source {plan.name} may assert"
+    paths = list(dict.fromkeys(path for name, _ in wanted for path in plan.paths.get(name, ())))
+    return f"{sentence}: there is no usable value at {one_of(paths)}." if paths else f"{sentence}."
 
 
 def _set_aside(record: SourceRecord, why: Undecodable) -> Effects:

@@ -43,6 +43,8 @@ class SourcePlan(NamedTuple):
     deals: Ranked
     fields: Mapping[tuple[str, str], Sequence[tuple[str, FieldSource]]]
     """(What the record is about, its name of a property) to the canonical fields it sets."""
+    paths: Mapping[str, Sequence[str]]
+    """Of a mapping: where records have the identifiers of a namespace, for sentences. Other formats name them by their place."""
 
 
 class Program:
@@ -231,7 +233,8 @@ def _plan(
         nesting=nesting,
         mapping=source.mapping,
     )
-    return SourcePlan(name, decoder, *_by_kind(identifiers.ranked(name, named)), fields)
+    paths = source.mapping.paths if source.mapping is not None else {}
+    return SourcePlan(name, decoder, *_by_kind(identifiers.ranked(name, named)), fields, paths)
 
 
 def _said_by(grain: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The guard of the other tests: a session that left out what it had to run must not be green."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,21 @@ from tests.shared_material import ABSENT, ROOT
 BROKER = Case("tests/kafka/test_a.py::test_a", kafka=True)
 SOAK = Case("tests/chaos/test_b.py::test_b", kafka=True, soak=True)
 RULES = Case("tests/unit/test_d.py::test_d")
+LEFT = """\
+import pytest
+
+@pytest.mark.kafka
+def test_one():
+    pass
+
+@pytest.mark.kafka
+@pytest.mark.fuzz
+def test_two():
+    pass
+
+def test_three():
+    pass
+"""
 READER = Case("tests/unit/test_c.py::test_c", shared=True)
 
 
@@ -24,8 +40,9 @@ def _complaints(
     *,
     present: bool = True,
     kafka: bool = True,
+    chosen: bool = False,
 ) -> list[str]:
-    return complaints(selected, deselected, skips or {}, shared_present=present, require_kafka=kafka)
+    return complaints(selected, deselected, skips or {}, shared_present=present, require_kafka=kafka, chosen=chosen)
 
 
 def test_complete_sessions_draw_no_complaint() -> None:
@@ -59,11 +76,18 @@ def test_what_was_left_out_is_named(selected: list[Case], deselected: list[Case]
 
 @pytest.mark.parametrize("processes", ["0", "2"])
 def test_a_broker_test_that_is_left_out_is_named_in_however_many_processes(tmp_path: Path, processes: str) -> None:
-    text = "import pytest\n\n@pytest.mark.kafka\ndef test_one():\n    pass\n\n@pytest.mark.kafka\ndef test_two():\n    pass\n"
-    (tmp_path / "test_left.py").write_text(text)
-    ended = _session(tmp_path, "--require-kafka", "-n", processes, "-k", "one")
+    (tmp_path / "test_left.py").write_text(LEFT)
+    ended = _session(tmp_path, "--require-kafka", "-n", processes, "-m", "not fuzz")
     assert ended.returncode == 1, ended.stdout
     assert "INCOMPLETE: test_left.py::test_two was deselected, and it needs the broker" in ended.stdout
+
+
+@pytest.mark.parametrize("choice", [("-k", "three"), ("test_left.py::test_one",)], ids=["name", "path"])
+def test_whoever_chooses_tests_by_name_or_path_knows_what_is_left_out(tmp_path: Path, choice: tuple[str, ...]) -> None:
+    (tmp_path / "test_left.py").write_text(LEFT)
+    ended = _session(tmp_path, "--require-kafka", *choice)
+    assert (ended.returncode, "INCOMPLETE" in ended.stdout, "1 passed" in ended.stdout) == (0, False, True), ended.stdout
+    assert _complaints([BROKER], skips={BROKER.nodeid: "no broker"}, chosen=True), "a skip is nobody's choice"
 
 
 def test_a_session_without_a_single_broker_test_proves_nothing_about_kafka() -> None:
@@ -87,7 +111,8 @@ def test_the_session_ends_with_the_verdict(tmp_path: Path, option: tuple[str, ..
 
 
 def _session(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """A session of its own over the tests in a folder, in the frame of ours."""
-    frame = ["-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder)]
-    command = [sys.executable, "-m", "pytest", *frame, *options, str(folder)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    """A session of its own over the tests in a folder, in the frame of ours; no path is given, as in a plain run."""
+    frame = ["-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), "-o", "testpaths=."]
+    command = [sys.executable, "-m", "pytest", *frame, *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -123,6 +123,34 @@ def test_the_example_of_the_readme_is_ready_to_run(tmp_path: Path) -> None:
     assert [*found, *refused.unbuilt(definitions, application)] == []
 
 
+def test_the_replay_of_the_readme_prints_what_is_printed_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = ROOT / "README.md"
+    configuration, funnel = blocks(readme, "yaml")
+    (tmp_path / "funnels").mkdir()
+    (tmp_path / "funnels" / "demo-to-customer.yml").write_text(funnel)
+    (tmp_path / "funnelstream.yml").write_text(configuration)
+    for name, records in re.findall(r"^cat > (\S+) <<'END'\n(.*?)^END$", TEXTS[readme], re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(records)
+    monkeypatch.chdir(tmp_path)
+    (session,) = [block for block in blocks(readme) if block.startswith("$ funnelstream replay")]
+    for command, printed in re.findall(r"^\$ funnelstream (.+)\n((?:(?!\$).*\n)+)", session, re.MULTILINE):
+        done = CliRunner().invoke(app, shlex.split(command))
+        assert [line.rstrip() for line in done.stdout.rstrip().splitlines()] == printed.rstrip().splitlines()
+
+
+def test_what_each_shipped_funnel_needs_is_said() -> None:
+    """docs/definitions.md names every field that it reads, as lint asks for it where sources give none."""
+    namespaces = (Namespace(name="user", kind="lead"),)
+    web = Source(topics=("t",), format="segment", identifiers={"userId": "user"})
+    bare = Application(application="a", definitions="d", identity=Identity(namespaces=namespaces), sources={"web": web})
+    rows = re.findall(r"^\| `([\w-]+\.yml)` \|.*\| (.+) \|$", TEXTS[ROOT / "docs/definitions.md"], re.MULTILINE)
+    assert len(rows) == len([file for file in (ROOT / "funnels").glob("*.yml") if not file.name.endswith(".test.yml")])
+    for name, needs in rows:
+        _, problems = load_definitions([ROOT / "funnels" / name], bare)
+        read = {found[1] for each in problems if (found := re.match(r"(\S+) is no field of any source", each.sentence))}
+        assert set(re.findall(r"`((?:lead|deal)\.\w+)`", needs)) == read, name
+
+
 def test_the_example_of_a_given_expect_file_holds(tmp_path: Path) -> None:
     """docs/definitions.md prints one for the funnel of the README."""
     (example,) = [block for block in blocks(ROOT / "docs/definitions.md", "yaml") if "tests:" in block]

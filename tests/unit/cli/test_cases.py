@@ -84,6 +84,14 @@ def test_a_difference_is_readable(folder: Path) -> None:
     assert lines[-1] == "1 of 2 failed"
 
 
+def test_an_event_that_no_rule_names_is_warned_of(folder: Path) -> None:
+    done = call("test", folder)
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(f"warning: {folder / 'small.test.yml'}:12:")
+    assert said.endswith("no rule of small names the event Other")
+    assert done.exit_code == 0
+
+
 def test_as_of_takes_the_place_of_the_cases_own(folder: Path) -> None:
     edited(folder)
     (folder / "small.test.yml").write_text(CASES.replace("counted: 2", "counted: 1"))
@@ -114,7 +122,7 @@ def test_mistakes_of_all_files_are_told_at_once(folder: Path) -> None:
     for name in ("a", "b"):
         (folder / f"{name}.test.yml").write_text(CASES.replace("to: asked", "to: askd"))
     done = call("test", folder)
-    said = done.stderr.splitlines()
+    said = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
     assert [line.partition(": ")[0] for line in said] == [
         f"{folder}/{name}.test.yml:{place}" for name in "ab" for place in ("8:42", "9:38")
     ]

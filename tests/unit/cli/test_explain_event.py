@@ -184,3 +184,42 @@ def test_a_source_is_asked_for_where_none_or_several_could_read_it(folder: Path)
     assert call(*arguments(folder, b"{}"), "--source", "nowhere").exit_code == 2
     assert stopped("explain", "--config", folder / "test.yml", "--event", folder / "none.json")[0] == ENVIRONMENT
     assert call("explain", "--event", folder / "record.json").exit_code == 2
+
+
+def test_a_dead_letter_is_seen_by_no_definition(folder: Path) -> None:
+    """Nothing is said of funnels, since none was asked: that none names it would be false."""
+    text = (folder / "test.yml").read_text().replace("{contact.objectId: user}}", "{contact.objectId: user}, fields: FIELDS}")
+    fields = "{lead.status: {from: hs_lead_status, values: {OPEN: open}, unlisted: dead_letter}}"
+    (folder / "test.yml").write_text(text.replace("FIELDS", fields))
+    told = explained(folder, [changed("hs_lead_status", "closed"), changed("color", "red")])
+    assert [letter["reason"] for letter in told["letters"]] == ["unlisted_value"]
+    assert [said["what"] for said in told["said"]] == ["change of color"]
+    assert "no rule that names it" not in call(*arguments(folder, changed("hs_lead_status", "closed"))).stdout
+
+
+def test_a_file_of_several_records_is_told_from_one_record_of_several_lines(folder: Path) -> None:
+    record = json.dumps(track("Demo")).encode()
+    done = call(*arguments(folder, record + b"\n\n" + record), "--source", "web")
+    assert (done.exit_code, "has 2 records, one a line" in " ".join(done.stderr.replace("│", " ").split())) == (2, True)
+    assert len(explained(folder, json.dumps(track("Demo"), indent=2).encode())["facts"]) == 1
+
+
+def test_what_a_mapping_does_not_name_is_said_in_its_words(folder: Path) -> None:
+    records = "[{where: {kind: a}, event: Demo, identifiers: {no: user}}]"
+    orders = f"  orders: {{topics: [o], format: mapping, mapping: {{records: {records}}}}}\n"
+    (folder / "test.yml").write_text(CONFIGURATION.replace("funnel.yml", "f") + orders)
+    said = call(*arguments(folder, {"kind": "b"}), "--source", "orders").stdout
+    assert "Dropped (unmapped_object): it fits no `where` of the source's mapping." in said
+
+
+def test_a_mapped_record_that_names_no_deal_is_told_where_it_should(folder: Path) -> None:
+    quote = "{change: deal, identifiers: {order.no: quote}, attach: {customer: user}, set: {deal.stage: step}}"
+    text = CONFIGURATION.replace("funnel.yml", "f").replace("kind: lead}]", "kind: lead}, {name: quote, kind: deal}]")
+    orders = f"  orders: {{topics: [o], format: mapping, mapping: {{records: [{quote}]}}}}\n"
+    (folder / "test.yml").write_text(f"{text}{orders}authority: {{deal.stage: [orders, crm]}}\n")
+    deals = FUNNELS["other"].replace("]", ", {name: hot, while: {deal.stage: hot}}]").replace("funnel: other", "funnel: deals")
+    (folder / "f" / "deals.yml").write_text(deals)
+    ((letter),) = explained(folder, {"customer": 5, "step": "hot"}, "--source", "orders")["letters"]
+    assert letter["sentence"] == (
+        "None of its identifiers (user) names a deal that source orders may assert: there is no usable value at order.no."
+    )

@@ -252,6 +252,24 @@ def test_secrets_are_not_kept(world: World) -> None:
     assert (refused.exit_code, "write the hash" in " ".join(refused.stderr.replace("│", " ").split())) == (2, True)
 
 
+def test_a_deal_that_belongs_to_a_lead_names_it(world: World) -> None:
+    """Its facts are its lead's (rule 13), so by itself it has no history: the lead to ask for is named."""
+    text = (world.folder / "test.yml").read_text().replace("kind: lead}]", "kind: lead}, {name: quote, kind: deal}]")
+    quotes = "{where: {kind: quote}, change: deal, identifiers: {no: quote}, attach: {customer: user}, set: {deal.stage: step}}"
+    orders = f"  orders: {{topics: [o], format: mapping, mapping: {{id: id, records: [{quotes}]}}}}\n"
+    (world.folder / "test.yml").write_text(f"{text}{orders}authority: {{deal.stage: [orders, crm]}}\n")
+    with (world.folder / "funnel.yml").open("a") as funnel:
+        funnel.write("  - {name: hot, description: d, while: {deal.stage: hot}}\n")
+    quote = {"id": "q", "kind": "quote", "no": 1, "step": "hot"}
+    folder = world.replay("--overwrite", web=[demo(7, FIRST)], orders=[{**quote, "customer": 7}])
+    asked = ["explain", "--lead", "quote:1", "--dir", folder]
+    assert call(*asked).stdout == "quote:1 is a deal that belongs to user:7: explain --lead user:7\n"
+    assert json.loads(call(*asked, "--format", "json").stdout) == {"lead": "quote:1", "belongs_to": "user:7", "funnels": []}
+    other = call("explain", "--lead", "quote:9", "--dir", folder).stdout
+    assert other.startswith("Nothing is kept of quote:9")
+    assert next(tell("deal:A", [], "user:#1", masked=True)).endswith("--lead user:#1 (--show-personal writes it whole)")
+
+
 def test_who_is_not_there_and_what_is_no_folder_of_a_replay(world: World, tmp_path: Path) -> None:
     folder = world.replay(web=[demo(1, FIRST)])
     done = call("explain", "--lead", "user:9", "--dir", folder)
@@ -276,3 +294,9 @@ def test_who_is_not_there_and_what_is_no_folder_of_a_replay(world: World, tmp_pa
 )
 def test_options_that_do_not_go_together(options: list[str]) -> None:
     assert call("explain", *options).exit_code == 2
+
+
+def test_too_much_is_not_answered_like_too_little() -> None:
+    """Whoever wrote both options is not told to write one of them."""
+    done = call("explain", "--lead", "user:1", "--dir", "d", "--config", "c")
+    assert "not both: leave out --dir or --config" in " ".join(done.stderr.replace("│", " ").split())

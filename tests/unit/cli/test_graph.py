@@ -59,7 +59,7 @@ def test_a_file_is_the_version_that_it_is_and_a_folder_the_newest(tmp_path: Path
 @pytest.mark.parametrize(
     ("path", "options", "said"),
     [
-        (".", [], "name one of its funnels: there are sales, web"),
+        (".", [], "Invalid value: several funnels: --funnel NAME, one of sales, web"),
         (".", ["--funnel", "shop"], "has no funnel 'shop': there are sales, web"),
         ("shared.yml", [], "is a library of conversions: name a funnel"),
     ],

@@ -57,6 +57,33 @@ def test_records_before_the_first_time_take_it(world: World, web: list[Any], crm
     assert len(letters) == sum(line == b"{broken" for line in (*web, *crm)) + ("0001" in json.dumps(str(web)))
 
 
+@pytest.mark.parametrize(
+    ("web", "said"),
+    [
+        (
+            [demo(1, None)],
+            [
+                "not used: 1 record happened before 2020-01-01T00:00:00Z, the first effective_from: only values set are kept",
+                "1 record that names no time was taken at 1990-01-01T00:00:00Z",
+            ],
+        ),
+        (
+            [demo(1, None), demo(2, FIRST), demo(3, SECOND), demo(4, None), b"{broken"],
+            [f"2 records that name no time were taken between {FIRST} and {SECOND}"],
+        ),
+        ([demo(1, FIRST)], []),
+    ],
+    ids=["no time anywhere", "times of others", "every record has its own"],
+)
+def test_times_that_nobody_wrote_are_told(world: World, web: list[Any], said: list[str]) -> None:
+    """README's first record, in a file, gives no transition: the replay says why, and what gives it its time."""
+    lines = call(*world.arguments(web=web)).stdout.splitlines()[1:-1]
+    told = [line for line in lines if "dead letters" not in line]
+    assert len(told) == len(said)
+    assert all(line.startswith(start) for line, start in zip(told, said, strict=True))
+    assert all("--envelope give each its Kafka time" in line for line in told if "names no time" in line)
+
+
 def test_a_kafka_time_out_of_range_is_a_dead_letter_and_no_time(world: World) -> None:
     said = [(1, 10**18), (2, -(10**30)), (3, 1767607200000)]
     lines = [{"value": demo(user, FIRST), "timestamp": timestamp} for user, timestamp in said]
@@ -109,3 +136,16 @@ def test_a_snapshot_moves_a_stage_and_counts_no_conversion(world: World) -> None
     (moved,) = world.bodies("transitions.ndjson")
     assert (moved["value"]["to"]["stage"], moved["value"]["provenance"]) == ("customer", "snapshot")
     assert world.bodies("conversions.ndjson") == []
+
+
+def test_a_format_that_is_not_built_is_said_beside_what_is_missing_because_of_it(world: World) -> None:
+    configuration = world.folder / "test.yml"
+    configuration.write_text(
+        configuration.read_text().replace(
+            "format: hubspot, identifiers: {contact.objectId", "format: salesforce, identifiers: {Id"
+        )
+    )
+    done = call(*world.arguments(web=[]))
+    assert isinstance(done.exception, Stop)
+    assert (done.exception.code, "this format is not built yet: " in done.stderr) == (INPUT, True)
+    assert "lead.lifecycle_stage is no field of any source" in done.stderr

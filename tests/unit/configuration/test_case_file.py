@@ -8,7 +8,7 @@ import pytest
 from processors.configuration.case_file import case_files, read_cases
 from processors.configuration.definitions import load_definitions
 from processors.configuration.json_schemas import cases_json_schema
-from processors.configuration.problems import Unreadable
+from processors.configuration.problems import Unreadable, errors
 from processors.configuration.yaml_source import Document, read_document
 from processors.simulation.cases import field_types
 from schemas.cases import format_moment, parse_moment
@@ -35,7 +35,7 @@ def problems(folder: Path, text: str, subject: str = "lead", more: str = "") -> 
     (folder / "web.test.yml").write_text(text)
     definitions, _ = load_definitions([folder / "web.yml"])
     read, found = read_cases(folder / "web.test.yml", definitions.funnels, field_types(definitions.funnels))
-    assert (read is None) == bool(found)
+    assert (read is None) == bool(errors(found))
     return [str(problem).removeprefix(f"{folder}/") for problem in found]
 
 
@@ -63,6 +63,12 @@ def test_a_file_without_mistakes(tmp_path: Path) -> None:
         (case("{at: d0, set: {lead.ned: true}}"), "4:28: tests.a.given[0].set.lead.ned: the funnel does not read lead.ned"),
         (case("{at: d0, set: {lead.need: maybe}}"), "lead.need is of type bool: 'maybe' is neither true nor false"),
         (case("{at: d0, event: Demo, props: {event.pag: x}}"), "tests.a.given[0].props.event.pag: event.pag is no event field"),
+        ("funnel: web\n", "1:1: tests: tests missing: there is nothing to try; write tests: [{name: .."),
+        (
+            case().replace("    given: [{at: d0, event: Demo}]\n", ""),
+            "given missing: nothing happens in it; write given: [{at: d0",
+        ),
+        (case("{event: Demo}"), "at missing: nothing says when it happened; write at: d0"),
         (case("{at: d3, arrives: d1, event: Demo}"), "it arrives before it happened"),
         (case("{at: d3, event: Demo}", more="    as_of: d1\n"), "it arrives after as_of, so it would not be there"),
         (case("{at: d-999999, event: Demo}"), "it lies outside the years 1 to 9999: write a time nearer to the start"),
@@ -95,6 +101,19 @@ def test_the_deal_that_a_case_is_about(tmp_path: Path, subject: str, more: str, 
         tmp_path, case("{at: d0, deal: B, set: {deal.is_won: true}}", more=subject_of_case), subject, outcome + more
     )
     assert said in found
+
+
+def test_a_field_of_a_deal_needs_the_deal(tmp_path: Path) -> None:
+    """Without one it would be set on nothing, and a case that expects nothing would pass."""
+    outcome = "outcomes: [{name: won, result: won, while: {deal.is_won: true}}]"
+    (found,) = problems(tmp_path, case("{at: d0, set: {deal.is_won: true}}"), more=outcome)
+    assert "4:28: tests.a.given[0].set.deal.is_won: deal.is_won is a deal's, and the record names none: write deal: A" in found
+
+
+def test_an_event_that_no_rule_names_is_told_and_refuses_nothing(tmp_path: Path) -> None:
+    """A case may mean it; one that expects nothing would pass by a slip."""
+    (found,) = problems(tmp_path, case("{at: d0, event: Demoo}", expect="path: []"))
+    assert found == "web.test.yml:4:29: tests.a.given[0].event: no rule of web names the event Demoo; did you mean Demo?"
 
 
 def test_d0_is_where_the_funnel_begins_unless_the_file_says_otherwise(tmp_path: Path) -> None:

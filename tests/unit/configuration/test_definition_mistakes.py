@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from processors.configuration.definitions import load_definitions
+from schemas.application import Application
 from tests.unit.configuration.marked import (
     HEADER,
     STAGES,
@@ -73,7 +75,19 @@ def test_all_mistakes_of_all_files_come_in_one_go_sorted_by_place(tmp_path: Path
         (HEADER + STAGES, Marked("retired.mq", "did you mean mql?", SECOND + "retired: {→mq: mql}\n")),
         (
             "owner: x\nversion: 1\n" + DEMO,
-            Marked("conversions.demo.name", "conversion demo is defined in", funnel(DEMO.replace("demo", "→demo"))),
+            Marked(
+                "conversions.demo.name",
+                "a.yml:3 already: if this version is in use, leave it alone, give the library's another name and",
+                funnel(DEMO.replace("demo", "→demo")),
+            ),
+        ),
+        (
+            "owner: x\nversion: 1\n" + DEMO,
+            Marked(
+                "conversions.demo.name",
+                "a.yml:3 already: take out the one that no version in use counts",
+                "owner: x\nversion: 1\n" + DEMO.replace("demo", "→demo"),
+            ),
         ),
     ],
     ids=[
@@ -85,6 +99,7 @@ def test_all_mistakes_of_all_files_come_in_one_go_sorted_by_place(tmp_path: Path
         "other further grains",
         "was never there",
         "shared and own",
+        "shared twice",
     ],
 )
 def test_files_that_contradict_each_other(first: str, second: Marked, tmp_path: Path) -> None:
@@ -198,6 +213,64 @@ def test_with_an_application_only_fields_of_its_sources_exist(tmp_path: Path) ->
     assert (plan.key, score.key) == ("stages.d.while.lead.plan.at_least", "stages.e.while.lead.score")
     assert "lead.plann is no field of any source; did you mean lead.plan?" in plann.sentence
     assert "map it in the `fields` of a source, lead.email: {from: ITS_NAME}" in email.sentence
+
+
+@pytest.mark.parametrize(
+    ("sources", "mend"),
+    [
+        ("web: {topics: t, format: segment, identifiers: {userId: user}}, quotes: {deals}", "write it in the `set` of a mapping"),
+        ("crm: {topics: t, format: segment, identifiers: {userId: user, properties.deal: quote}}", "map it in the `fields`"),
+        (
+            "crm: {topics: t, format: segment, identifiers: {properties.deal: quote}}, quotes: {deals}",
+            "map it in the `fields` of a source, deal.lost_for: {from: ITS_NAME}, or write it in the `set` of a mapping",
+        ),
+    ],
+    ids=["only a mapping speaks of deals", "no mapping", "both"],
+)
+def test_a_field_that_is_missing_is_to_be_given_where_a_source_could(sources: str, mend: str, tmp_path: Path) -> None:
+    (found,) = mistakes_in(
+        tmp_path, application_of_deals(tmp_path, sources), funnel=funnel("stages: [{name: a, while: {deal.lost_for: x}}]")
+    )
+    assert f"deal.lost_for is no field of any source; {mend}" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("sources", "warned"),
+    [
+        ("quotes: {deals}", True),
+        ("quotes: {attached}", False),
+        ("crm: {topics: t, format: hubspot, identifiers: {contact.objectId: user}}", True),
+        ("crm: {topics: t, format: hubspot, identifiers: {contact.objectId: user, deal.objectId: quote}}", False),
+        ("crm: {topics: t, format: hubspot, identifiers: {deal.properties.customer_id: user}}", False),
+    ],
+    ids=["mapping", "mapping that attaches", "contacts", "contacts and deals", "deals by their contact"],
+)
+def test_deals_that_come_without_their_leads_are_warned_of(sources: str, warned: bool, tmp_path: Path) -> None:
+    """A funnel of leads would show none in what reads deal.*; one of deals is about them; without sources nobody knows."""
+    application = application_of_deals(tmp_path, sources)
+    text = funnel("stages: [{name: a, description: d, while: {deal.stage: x}}]")
+    for given, body, expected in (
+        (application, text, warned),
+        (application, text.replace("subject: lead", "subject: deal"), False),
+        (application, text.replace("deal.stage: x", "lead.status: x"), False),
+        (None, text, False),
+    ):
+        (tmp_path / "d.yml").write_text(body)
+        found = [problem for problem in load_definitions([tmp_path / "d.yml"], given)[1] if problem.key == "subject"]
+        assert [problem.severity for problem in found] == ["warning"] * expected
+
+
+def application_of_deals(folder: Path, sources: str) -> Application:
+    """An application of these sources; {deals} is a mapping of deals, {attached} one that names their leads."""
+    kept = "topics: q, format: mapping, mapping: {records: [{change: deal, identifiers: {no: quote}, set: {deal.stage: s}}]}"
+    attached = kept.replace("set:", "attach: {customer: user}, set:")
+    namespaces = "identity: {namespaces: [{name: user, kind: lead}, {name: quote, kind: deal}]}\n"
+    written = sources.replace("{deals}", f"{{{kept}}}").replace("{attached}", f"{{{attached}}}")
+    inner = folder / "application"
+    inner.mkdir()
+    application, problems = configured(inner, configuration(f"{namespaces}sources: {{{written}}}\n"))
+    assert application is not None, problems
+    return application
 
 
 @pytest.mark.parametrize("field", ["lead.state", "deal.owner_2", "lead.budget", "account.size", "lead.partner"])

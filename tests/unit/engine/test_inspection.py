@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from processors.cli.check import naming
 from processors.engine.findings import missing
 from processors.engine.inspection import Inspection
+from processors.engine.preflight import presence
 from processors.engine.settings import EngineSettings
 from schemas.application import OwnTopics
 from tests.kafka.summing import DEFINITIONS
@@ -24,3 +26,14 @@ def test_files_that_are_not_there_are_findings_and_the_rest_is_unknown(tmp_path:
     assert {finding.subject for finding in missing(found)} == {"kafka.ssl.*", "127.0.0.1:1"}
     assert gone in " ".join(finding.says for finding in missing(found))
     assert {finding.area for finding in found if finding.state == "unknown"} == {"topic", "permission", "definitions"}
+
+
+def test_commands_to_copy_name_the_configuration_that_was_given(tmp_path: Path) -> None:
+    """Topics of sources are made by another command than our own."""
+    settings = EngineSettings("app", "one", {}, {"in": "web"}, TOPICS, tmp_path)
+    mends = [naming(Path("my app.yml"), finding).mend for finding in presence(settings, ["facts"], {})]
+    create = "run `funnelstream topics create --config 'my app.yml'"
+    assert mends == [
+        f"{create}`",
+        f"create it (to try things out, {create} --with-sources`), or correct sources.web",
+    ]
