@@ -22,7 +22,7 @@ HEAD = """\
 # Why leads stand where they stand
 
 Five leads of the Olist data set (a marketplace, 2017 and 2018), as `funnelstream explain --lead ID --dir DIR` explains them
-after a [replay](../README.md#test-it) in which records arrive up to five days out of order, and some of them twice. How the
+after a [replay](replaying.md) in which records arrive up to five days out of order, and some of them twice. How the
 command works is told in [operations.md](operations.md#why-a-lead-stands-where-it-stands). A test holds this page against its
 output.
 """
