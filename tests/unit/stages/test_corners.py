@@ -168,3 +168,45 @@ def test_sessions_that_are_remembered_are_few() -> None:
     for number, each in enumerate(visits):
         each.values["event.session_id"] = str(number)
     assert len(world(once).timeline(lineage, visits).state.memory) <= 65
+
+
+def test_a_timer_names_the_fact_whose_value_is_in_force() -> None:
+    """Authority: what a weaker source says of a date arms nothing."""
+    ruled = program(definition(DATES), authority={"lead.one_at": ["crm", "web"]})
+    facts = [fact(0, source="crm", one_at=at(5), id="strong"), fact(1, source="web", one_at=at(9), id="weak")]
+    run = History(ruled).take(facts).pass_time(at(10))
+    assert [(body["effective_at"][11:13], body["cause"]["facts"][0]["id"]) for body in run.bodies("transitions")] == [
+        ("05", "strong")
+    ]
+
+
+TOUCHED = """
+stages: [{name: open, while: {deal.stage: open}}]
+segments: {campaign: {value: event.properties.name, rule: last_touch, touch: {event: Clicked, if: {deal.stage: open}}}}
+"""
+
+
+def test_rule_26_a_touch_may_ask_for_the_deal_that_its_event_belongs_to() -> None:
+    """Segments, touch: its `if` is judged like that of any other signal."""
+    facts = [
+        fact(0, deal="A", stage="open"),
+        fact(1, "Clicked", name="spring"),
+        fact(2, deal="A", stage="x"),
+        fact(3, "Clicked", name="late"),
+    ]
+    assert world(TOUCHED).timeline(world(TOUCHED).funnels[0], facts).state.touches == {"campaign": "spring"}
+
+
+def test_rule_23_a_stage_that_becomes_an_outcome_is_not_the_same_place() -> None:
+    """Versions: a name stands for a stage of before only where it is a stage again; else `retired` says what does."""
+    before = definition("stages: [{name: a, when: {event: Ask}}, {name: cust, while: {lead.plan: pro}}]")
+    after = definition(
+        "stages: [{name: a, when: {event: Ask}}]\n"
+        "outcomes: [{name: cust, result: won, while: {lead.plan: pro}}]\n"
+        "retired: {cust: a}",
+        version=2,
+        effective_from=at(5),
+    )
+    lived = program(before, after)
+    moves = [line(move) for move in lived.timeline(lived.funnels[0], [fact(0, plan="pro"), fact(6, plan="pro")]).moves]
+    assert moves == ["0 advance ->cust#1 skipped a !skip", "6 outcome a>cust#1"]
