@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from processors.simulation.oracle import said
 from processors.sources.statement import SourceRecord
 from processors.stages.diff import announce
 from processors.stages.rules import Lineage
@@ -20,7 +21,6 @@ from processors.topology.program import Program
 from processors.topology.publishing import Moment, Publisher
 from schemas.facts import Fact, fact_key
 
-_ARRIVAL = ("op", "revision", "sequence", "recorded_at", "provenance", "supersedes")
 _decode_fact = msgspec.msgpack.Decoder(Fact).decode
 
 
@@ -92,8 +92,7 @@ def identity_of(body: dict[str, Any]) -> str:
 
 def lasting(body: dict[str, Any]) -> dict[str, Any]:
     """A body without what depends on arrival."""
-    kept = {key: value for key, value in body.items() if key not in _ARRIVAL}
     read = [
         {"source": fact["source"], "id": fact["id"], "change_source": fact["change_source"]} for fact in body["cause"]["facts"]
     ]
-    return {**kept, "cause": {**body["cause"], "facts": read}}
+    return {**said(body), "cause": {**body["cause"], "facts": read}}

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from processors.classification.counting import SESSION
 from processors.classification.signals import conditions_in
 from processors.stages.timeline import Match, Move
 from processors.state.memory import MemoryStore
@@ -154,7 +155,7 @@ class CaseRunner:
     def _fact(self, number: int, given: Given, start: int) -> Fact:
         values: dict[str, Value] = dict(given.props)
         if given.session is not None:
-            values["event.session_id"] = given.session
+            values[SESSION] = given.session
         values |= {field: given_value(value, self.types[field], start) for field, value in given.set.items()}
         return Fact(
             kind="event" if given.event else "change" if given.set else "delete" if given.delete else "restore",

@@ -12,6 +12,9 @@ from processors.simulation.dice import Dice
 from schemas.instants import DAY, format_instant, parse_instant
 
 DURATIONS = ("6h", "1d", "36h", "3d")
+_MOST_VERSIONS = 3
+_FEWEST_STAGES = 2
+"""What a later version leaves of its stages when it removes one, and the removed one."""
 METHODS = ("once_per_lead", "once_per_deal", "once_per_session", {"once_per_window": "1d"})
 
 
@@ -34,7 +37,7 @@ class _Author:
         """The first version, and now and then a second and a third, each a change of the one before."""
         dice = self._dice
         written = [self._funnel(name)]
-        while dice.chance(0.3) and len(written) < 3:  # noqa: PLR2004 - few are enough
+        while dice.chance(0.3) and len(written) < _MOST_VERSIONS:
             written.append(self._next(written[-1]))
         return written
 
@@ -83,7 +86,7 @@ class _Author:
         stages[changed] = self._stage(stages[changed]["name"])
         if dice.chance(0.5):
             stages.insert(dice.randint(0, len(stages)), self._stage(f"v{number}"))
-        if len(stages) > 2 and dice.chance(0.5):  # noqa: PLR2004 - one that stays is enough
+        if len(stages) > _FEWEST_STAGES and dice.chance(0.5):
             gone = stages.pop(dice.randrange(len(stages)))["name"]
             if any(stage["name"] == gone for stage in before["stages"]):
                 written["retired"] = {gone: dice.choice([stage["name"] for stage in stages] + ["remove"])}

@@ -5,28 +5,18 @@ first, and the values it found, so that every number can be explained down to th
 facts that armed it.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from processors.stages.rules import Amount, Rule, SegmentRule, Version
+from processors.stages.captured import NO_VALUE, money, segment_value
+from processors.stages.rules import Rule, SegmentRule, Version
 from processors.stages.timeline import OWN, FunnelState, Match, Money
-from schemas.facts import Fact, Value, is_missing
+from schemas.facts import Fact, Value
 from schemas.instants import format_instant
 
 KeyedFact = tuple[bytes, Fact]
 """A fact with its key (`schemas.facts.fact_key`), so that evidence can name it without holding it."""
-
-NO_VALUE = "(none)"
-"""What a segment says where there is no value (rule 26)."""
-_LONGEST_SEGMENT = 200
-"""Characters of a segment's value that are published."""
-_CURRENCY = re.compile("[A-Z]{3}")
-_LARGEST_EXPONENT = 30
-"""Of an amount: a text of eight characters can name a number of a million digits."""
-
 
 _ON_OWN = (OWN,)
 
@@ -97,9 +87,9 @@ class Evidence:
         if version.segments:
             for key, fact in events:
                 self._touch(key, fact)
-            for key, recognised in self._recognised.items():
-                for found in recognised:
-                    found.segments = self.segments(self._deal_at(key), key)
+            for key, fact in events:  # when all of the instant have touched
+                for found in self._recognised.get(key, ()):
+                    found.segments = self._segments_with(self.deal_of(fact), fact)
 
     def _recognise(self, key: bytes, fact: Fact) -> None:
         """Which conversions an event is; those latch rules, on the subject or on the deals that the event may concern."""
@@ -129,7 +119,7 @@ class Evidence:
         read = _event_read(fact, rule.paths)
         if rule.fields:
             read |= self._shown(rule.fields, values)
-        return _Recognised(name, counted, read, _money(rule.value, {**values, **fact.values}) if rule.value else None, {})
+        return _Recognised(name, counted, read, money(rule.value, {**values, **fact.values}) if rule.value else None, {})
 
     def _concerned(self, rule: Rule, fact: Fact) -> Iterable[str]:
         """The tracks that an event may fire a rule on: the subject's own, or the deal it names, else every live deal."""
@@ -153,10 +143,6 @@ class Evidence:
             return fact.deal
         live = [name for name, deal in deals.items() if not deal.track.deleted]
         return live[0] if len(live) == 1 else OWN
-
-    def _deal_at(self, key: bytes) -> str:
-        fact = self.fact(key)
-        return self.deal_of(fact) if fact is not None else OWN
 
     def values(self, track: str) -> Mapping[str, Value]:
         """What rules see of a track: the subject's values, and the deal's where it is one."""
@@ -251,11 +237,11 @@ class Evidence:
         said = fact.values if fact is not None and fact.kind == "event" else {}
         return segment_value(segment, self.values(deal), said)
 
-    def segments(self, deal: str, cause: bytes | None) -> dict[str, str]:
+    def segments(self, deal: str, cause: bytes) -> dict[str, str]:
         """Every segment's value now: of its touch, or read at this moment of subject, deal and causing event."""
-        if not self._version.segments:
-            return {}
-        fact = self.fact(cause) if cause is not None else None
+        return self._segments_with(deal, self.fact(cause)) if self._version.segments else {}
+
+    def _segments_with(self, deal: str, fact: Fact | None) -> dict[str, str]:
         touches = self._state.touches
         return {
             segment.name: touches.get(segment.name, NO_VALUE)
@@ -266,7 +252,7 @@ class Evidence:
 
     def value(self, deal: str) -> Money | None:
         """Amount and currency now, where the funnel captures them and both are there (rule 28)."""
-        return _money(self._version.value, self.values(deal)) if self._version.value is not None else None
+        return money(self._version.value, self.values(deal)) if self._version.value is not None else None
 
     # --- conversions -----------------------------------------------------------------------------------------------
 
@@ -295,40 +281,9 @@ class Evidence:
         ]
 
 
-def segment_value(segment: SegmentRule, values: Mapping[str, Value], event: Mapping[str, Value]) -> str:
-    """The first value that a segment's sources have, as text; `(none)` without any (rule 26).
-
-    Args:
-        segment: Names the sources.
-        values: Of subject and deal.
-        event: Of the event at hand; empty for none.
-    """
-    for source in segment.sources:
-        value = event.get(source) if source.startswith("event.") else values.get(source)
-        if not is_missing(value):
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            return text[:_LONGEST_SEGMENT]
-    return NO_VALUE
-
-
 def _event_read(fact: Fact, paths: Sequence[str]) -> dict[str, Value]:
     read: dict[str, Value] = {"event": fact.name}
     for path in paths:
         if path in fact.values:
             read[path] = fact.values[path]
     return read
-
-
-def _money(amount: Amount | None, values: Mapping[str, Value]) -> Money | None:
-    if amount is None:
-        return None
-    said, currency = values.get(amount.amount), values.get(amount.currency)
-    if is_missing(said) or isinstance(said, bool) or not isinstance(currency, str):
-        return None
-    try:
-        number = Decimal(str(said))
-    except InvalidOperation:
-        return None
-    code = currency.strip().upper()
-    sane = number.is_finite() and abs(number.adjusted()) <= _LARGEST_EXPONENT
-    return (format(number, "f"), code) if sane and _CURRENCY.fullmatch(code) else None

@@ -172,18 +172,15 @@ class _Evaluation:
 
     def _still(self, rule: Rule) -> bool:
         """Whether an outcome is true on a track that may have it."""
-        tracks = [each for each in self._state.tracks if (each[0] != OWN) == rule.of_deals]
-        return any(rule.name in track.latches or self._holds(rule, name) for name, track in tracks if not track.deleted)
+        return any(self._is_true(rule, name) for name, _ in self._state.tracks if (name != OWN) == rule.of_deals)
 
     def _open_deals(self) -> bool:
         """Whether a live deal holds a stage and has no outcome, before anything of this instant latches."""
-        for name, track in self._state.tracks[1:]:
-            if track.deleted:
-                continue
-            closed = any(rule.name in track.latches or self._holds(rule, name) for rule in self._version.deal_outcomes)
-            if not closed and any(rule.name in track.latches or self._holds(rule, name) for rule in self._version.deal_stages):
-                return True
-        return False
+        outcomes, stages = self._version.deal_outcomes, self._version.deal_stages
+        return any(
+            any(self._is_true(rule, name) for rule in stages) and not any(self._is_true(rule, name) for rule in outcomes)
+            for name in self._state.deals
+        )
 
     def _holds(self, rule: Rule, track: str) -> bool:
         return holds(rule, self._evidence.values(track), self._state.memory, self._instant)

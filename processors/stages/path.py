@@ -262,10 +262,10 @@ class Path:
             return
         evidence.moved(rule, read_by)
         goes_on = kind == "detour" or (kind == "return" and target is not None)
-        if walk.position is not None:
-            _leave(walk, walk.position, at, interrupted=kind == "detour")
-        if walk.position is not None and walk.position.place == "detour" and walk.left is not None and not goes_on:
-            _end(walk, walk.left.name, 0)
+        if (here := walk.position) is not None:
+            _leave(walk, here, at, interrupted=kind == "detour")
+            if here.place == "detour" and walk.left is not None and not goes_on:
+                _end(walk, walk.left.name, 0)
         if not goes_on:
             walk.deadline = None
         walk.position, walk.moved_at = target, at

@@ -50,9 +50,10 @@ def latch(state: FunnelState, evidence: Evidence, version: Version, instant: int
         for rule in version.resetting:
             if rule.name in fired:
                 recycled = _reset(state, track, rule, version) or recycled
-        latches, armed = track.latches, [] if not version.expiring else [rule for rule in version.expiring if rule.name in fired]
-        for rule in armed:
-            if rule.name not in latches or (rule.expires is not None and rule.expires.sliding):
+        latches = track.latches
+        for rule in version.expiring:
+            slides = rule.expires is not None and rule.expires.sliding
+            if rule.name in fired and (slides or rule.name not in latches):
                 track.armed[rule.name] = fired[rule.name]
         for rule_name in fired:
             before = latches.get(rule_name)
@@ -96,17 +97,22 @@ def judge(state: FunnelState, evidence: Evidence, version: Version, instant: int
     found: dict[str, Standing] = {}
     own = state.own
     if not own.deleted:
+        if own.outcome is not None and _fires_again(own, own.outcome, state.reentered, instant):
+            own.outcome = None  # begins anew
         found[OWN] = _judge(own, version.own_stages, version.own_outcomes, own.values, state.memory, instant)
-        again = own.outcome is not None and state.reentered is not None and own.outcome[1] < state.reentered
-        if own.outcome is not None and again and own.latches.get(own.outcome[0], (0, 0))[1] == instant:
-            own.outcome = (own.outcome[0], instant)  # over since the re-entry, but its own signal fires again
-            found[OWN] = msgspec.structs.replace(found[OWN], since=instant)
     if state.deals:
         for name, track in state.tracks[1:]:
             if not track.deleted:
                 rules = version.deal_stages, version.deal_outcomes
                 found[name] = _judge(track, *rules, evidence.values(name), state.memory, instant)
     return found
+
+
+def _fires_again(own: Track, outcome: tuple[str, int], reentered: int | None, instant: int) -> bool:
+    """Whether an outcome that is over since the re-entry, though it was true all along, has its own signal now (decision 4)."""
+    name, since = outcome
+    latched = own.latches.get(name)
+    return reentered is not None and since < reentered and latched is not None and latched[1] == instant
 
 
 def _judge(

@@ -48,13 +48,13 @@ class Advance:
             self._time(message, record, rows, effects)
             return effects
         effects.reached = message.occurred_at
-        step = _Step(self._program, self._publisher, effects, rows, record, message)
-        known = rows.get(row.fact_row_key(step.subject.key, step.key))
+        arrival = _Step(self._program, self._publisher, effects, rows, record, message)
+        known = rows.get(row.fact_row_key(arrival.subject.key, arrival.key))
         if known is None:
-            step.add()
+            arrival.add()
         else:
-            step.meet(row.decode_fact(known))
-        step.subject.write()
+            arrival.meet(row.decode_fact(known))
+        arrival.subject.write()
         return effects
 
 

@@ -6,7 +6,7 @@ Predicates of `classification` become rules of `stages` here; neither knows of t
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from processors.classification.counting import Classifier
+from processors.classification.counting import SESSION, Classifier
 from processors.classification.predicates import Orderings, Predicate, TypeOf, compile_condition
 from processors.classification.signals import Fires, compile_signal, conditions_in, conversions_in, fields_in
 from processors.stages.rules import Amount, ConversionRule, Expiry, OutcomeRule, Rule, SegmentRule, StageRule, Version
@@ -23,7 +23,7 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
         type_of: Type of each state field.
         authority: Field to the sources that may write it, strongest first.
     """
-    compiler = _Compiler(funnel.orderings, type_of)
+    compiler, read = _Compiler(funnel.orderings, type_of), fields_read(funnel)
     return Version(
         funnel=funnel.funnel,
         number=funnel.version,
@@ -35,9 +35,9 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
         backward=funnel.policies.backward,
         flag_skips=funnel.policies.skip == "flag",
         reenter=funnel.policies.after_outcome == "reenter",
-        times=frozenset(field for field in fields_read(funnel) if type_of(field) == "time"),
+        times=frozenset(field for field in read if type_of(field) == "time"),
         authority=authority,
-        keeps=frozenset(fields_read(funnel)),
+        keeps=frozenset(read),
         classify=Classifier(funnel.all_conversions, funnel.orderings, type_of),
         conversions={
             conversion.name: ConversionRule(
@@ -156,7 +156,7 @@ def paths_kept(funnel: Funnel) -> dict[str, dict[str, None]]:
     for conversion in funnel.all_conversions:
         paths = [path for path in _captured(conversion.value) if is_event_field(path)]
         if conversion.count.method == "once_per_session":
-            paths.append("event.session_id")
+            paths.append(SESSION)
         for event in (event for signal in conversion.when for event in signal.events):
             kept[event].update(dict.fromkeys(paths))
     return kept

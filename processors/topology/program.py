@@ -15,7 +15,7 @@ from processors.sources.statement import Decoder
 from processors.stages.fold import Timeline, accept, fold_accepted
 from processors.stages.rules import Lineage
 from processors.topology import rows as row
-from processors.topology.compiler import compile_funnel, fields_read, paths_kept, signals_of
+from processors.topology.compiler import compile_funnel, paths_kept, signals_of
 from processors.topology.definition_digests import definitions_of
 from schemas.application import Application, Source
 from schemas.conditions import Signal
@@ -70,7 +70,7 @@ class Program:
         definitions = sorted(funnels, key=lambda funnel: (funnel.funnel, funnel.effective_from or 0, funnel.version))
         types = _field_types(application)
         self.funnels = _lineages(definitions, types.get, application.authority)
-        read = {field for funnel in definitions for field in fields_read(funnel)}
+        read = {field for lineage in self.funnels for field in lineage.latest.keeps}
         self.definitions = definitions_of(definitions, types, application.authority)
         self.events = _event_uses(definitions)
         hash_key = application.identity.hash_key
@@ -164,8 +164,9 @@ class _Readers:
             for signal in signals_of(funnel):
                 for event in signal.events:
                     by_event.setdefault(event, {})[funnel.funnel] = folding[funnel.funnel]
-            for field in fields_read(funnel):
-                by_field.setdefault(field, {})[funnel.funnel] = folding[funnel.funnel]
+        for lineage in folding.values():
+            for field in lineage.latest.keeps:
+                by_field.setdefault(field, {})[lineage.name] = lineage
         self.by_key = {lineage.key: lineage for lineage in folding.values()}
         self._all = tuple(folding.values())
         self._by_event = {event: tuple(readers.values()) for event, readers in by_event.items()}

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from processors.stages.captured import NO_VALUE, segment_value
 from processors.stages.diff import Change, Operation, publication_id
-from processors.stages.evidence import NO_VALUE, segment_value
 from processors.stages.path import CUSTOMER, LAPSED, OVERDUE
 from processors.stages.rules import Lineage, OutcomeRule, StageRule, Version
 from processors.stages.timeline import OWN, Deal, FunnelState, Match, Money, Move, Point, Spells, Track, Walk

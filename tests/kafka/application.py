@@ -28,6 +28,8 @@ from tests.kafka.processes import WorkerProcess, wait_until
 from tests.small_funnel import SMALL
 
 PARTITIONS = 4
+DYNAMIC = {"group.protocol": "consumer"}
+"""Members that are stopped leave at once; static ones count until their session ends, 30 s at least."""
 INPUTS = 3
 SENT_WITHIN = 120
 """Seconds; brokers may be away for a while."""

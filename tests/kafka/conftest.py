@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.broker.discovery import Broker, start_private_broker
-from tests.kafka.application import Application
+from tests.kafka.application import DYNAMIC, Application
 from tests.kafka.guarded import Guarded
+from tests.kafka.processes import WorkerProcess
 
 
 @pytest.fixture
@@ -16,6 +17,16 @@ def app(broker: Broker, tmp_path: Path) -> Iterator[Application]:
     application = Application(broker.bootstrap, tmp_path).create()
     yield application
     application.close()
+
+
+@pytest.fixture
+def stopped(app: Application) -> WorkerProcess:
+    """A worker that has state and was stopped."""
+    worker = app.worker(kafka=DYNAMIC).start().wait_ready()
+    app.send_some(300)
+    app.wait_exact()
+    assert worker.terminate() == 0
+    return worker
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,12 @@ from processors.engine.stop import ExitCode
 from schemas.instants import HOUR, SECOND, format_instant
 from tests.broker.discovery import Broker
 from tests.deployment import Deployment, bodies
-from tests.kafka.application import Application
+from tests.kafka.application import DYNAMIC, Application
 from tests.kafka.desk import demo
 from tests.kafka.processes import WorkerProcess, wait_until
 from tests.kafka.summing import DEFINITIONS
 from tests.small_funnel import SMALL
 
-DYNAMIC = {"group.protocol": "consumer"}
-"""Members that are stopped leave at once; static ones count until their session ends, 30 s at least."""
 TIMED = SMALL.replace("name: asked,", "name: asked, sla: 5d,")
 """The small funnel with a timer, so that the time of its partitions moves by watermarks too."""
 FAR = 4_000_000_000_000_000
@@ -32,16 +30,6 @@ def definitions(digest: str, starts: int = FAR, **versions: str) -> dict[str, An
     named = {f"summing/{name.removeprefix('v')}": digest for name, digest in versions.items()}
     begin = {**DEFINITIONS.starts, **dict.fromkeys(named, starts)}
     return {"definitions": [digest, DEFINITIONS.rows, DEFINITIONS.versions | named, begin], "kafka": DYNAMIC}
-
-
-@pytest.fixture
-def stopped(app: Application) -> WorkerProcess:
-    """A worker that has state and was stopped."""
-    worker = app.worker(kafka=DYNAMIC).start().wait_ready()
-    app.send_some(100)
-    app.wait_exact()
-    assert worker.terminate() == 0
-    return worker
 
 
 def ends(worker: WorkerProcess, code: ExitCode, *said: str) -> None:

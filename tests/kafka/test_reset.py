@@ -29,11 +29,10 @@ from schemas.instants import SECOND, format_instant
 from tests.broker.discovery import Broker
 from tests.command import funnelstream, run
 from tests.deployment import Deployment, faults_of_the_log
-from tests.kafka.application import INPUTS, PARTITIONS, Application
+from tests.kafka.application import DYNAMIC, INPUTS, PARTITIONS, Application
 from tests.kafka.processes import WorkerProcess, wait_until
 from tests.small_funnel import SMALL
 
-DYNAMIC = {"group.protocol": "consumer"}
 PRODUCT = """\
 application: {application}
 definitions: funnel.yml
@@ -43,16 +42,6 @@ http: {{listen: "127.0.0.1:0"}}
 identity: {{namespaces: [{{name: user, kind: lead}}]}}
 sources: {{web: {{topics: ["{application}.web"], format: segment, identifiers: {{userId: user}}}}}}
 """
-
-
-@pytest.fixture
-def stopped(app: Application) -> WorkerProcess:
-    """A worker that has state and was stopped."""
-    worker = app.worker(kafka=DYNAMIC).start().wait_ready()
-    app.send_some(300)
-    app.wait_exact()
-    assert worker.terminate() == 0
-    return worker
 
 
 def resetting(app: Application) -> Reset:
