@@ -104,6 +104,7 @@ class Path:
         self._walk.left = None
 
     def _reopen(self, standing: Sequence[StageRule], here: Point, turn: Turn) -> None:
+        """From an outcome back to an open stage: that it was won, for example, stays in history (rule 12)."""
         furthest = standing[-1] if standing else None
         decided_by = furthest if furthest is not None and (turn.reentered or turn.customer) else self._rule_of(here)
         kind: MoveKind = "withdraw" if here.name in turn.withdrawn else "reopen"
@@ -129,6 +130,7 @@ class Path:
             self._back(here, furthest, turn)
 
     def _back(self, here: Point, furthest: StageRule | None, turn: Turn) -> None:
+        """A step back: the position falls, entries and the furthest stage stay (rule 6); flagged, never refused (rule 7)."""
         rule = self._rule_of(here)
         decided_by = turn.recycled or rule
         counts = self._version.backward != "ignore"  # else a step back that was ignored when it was made stays so
