@@ -17,7 +17,7 @@ from schemas.conditions import AllOf, AnyOf, Condition, FieldTest, Happened, Not
 from schemas.grammar import read_conditions, read_signal, read_signals, read_texts
 from schemas.instants import DAY
 from schemas.mistakes import Misshapen, Mistake, nonblank, one_of, plain_name, shown, suggestion
-from schemas.quantities import Duration, Instant, parse_duration
+from schemas.quantities import Duration, Instant, format_duration, parse_duration
 from schemas.shape import AtLeastOne, Shape
 
 __all__ = [
@@ -166,6 +166,12 @@ class Rate(Shape):
     grain: Grain | None = Field(default=None, description="The funnel's subject when absent.")
     count: Literal["reached", "touched"] = "reached"
     entries: Literal["first", "every"] = "first"
+
+    @property
+    def name(self) -> str:
+        """What metrics call it: `lead->meeting within 90d`, with `touched` behind where only those count."""
+        within = f" within {format_duration(self.within)}" if self.within is not None else ""
+        return f"{self.from_}->{self.to}{within}{' touched' if self.count == 'touched' else ''}"
 
 
 class Library(Shape):
