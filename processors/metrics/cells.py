@@ -184,8 +184,8 @@ def record_body(cell: Cell, sums: Sum, partition: int) -> dict[str, Any]:
     """Body of the published record, see `schemas.metrics`."""
     body: dict[str, Any] = {"kind": cell.kind, "funnel": cell.funnel, "grain": cell.grain, "name": cell.name}
     if cell.kind == "lengths":
-        body |= {"of": "rate" if cell.place is None else "stay", "chunk": cell.chunk}
-    if cell.place is not None:
+        body |= {"of": "rate" if cell.place is None else "stay", "place": cell.place, "chunk": cell.chunk}
+    elif cell.place is not None:
         body["place"] = cell.place
     body |= {
         "segment": cell.segment,
