@@ -34,6 +34,8 @@ DYNAMIC = {"group.protocol": "consumer"}
 INPUTS = 3
 SENT_WITHIN = 120
 """Seconds; brokers may be away for a while."""
+_SENDING = {"linger.ms": 5, "enable.idempotence": True}
+"""Every record counts, so none may come twice because a broker took it and did not say so in time."""
 ROLES = ("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead_letters")
 
 
@@ -56,7 +58,7 @@ class Application:
         self.admin = AdminClient(self.client())
         self.sent: dict[str, list[int]] = defaultdict(list)
         self._workers: dict[str, WorkerProcess] = {}
-        self._producer = Producer(self.client(**{"linger.ms": 5}))
+        self._producer = Producer(self.client(**_SENDING))
 
     def client(self, **more: Any) -> dict[str, Any]:
         return {**self.kafka, "log_level": 0, **more}
@@ -73,7 +75,7 @@ class Application:
     def grow(self, topic: str, count: int) -> None:
         """Give a topic more partitions, and let what is sent from here on know of them."""
         self.admin.create_partitions([NewPartitions(topic, count)])[topic].result()
-        self._producer = producer = Producer(self.client(**{"linger.ms": 5}))
+        self._producer = producer = Producer(self.client(**_SENDING))
         wait_until(
             lambda: len(producer.list_topics(topic, 10).topics[topic].partitions) == count, "the new partitions to be known"
         )
