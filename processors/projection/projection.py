@@ -73,8 +73,8 @@ class Projection:
         """A declared rate by cohort: every bucket that has a day in the span, from the first to the last that has units."""
         return cohorts(self._question(outline, of, days, as_of), rate)
 
-    def cohort(self, outline: FunnelOutline, rate: RateOutline, of: Slice, as_of: int, days: Span = ALWAYS) -> Cohort | None:
-        """All units of a span of days as one cohort; None: there are none, and no days that would name it."""
+    def cohort(self, outline: FunnelOutline, rate: RateOutline, of: Slice, as_of: int, days: Span = ALWAYS) -> Cohort:
+        """All units of a span of days as one cohort; without a last day it is never final."""
         return cohort(self._question(outline, of, days, as_of), rate)
 
     def period(self, outline: FunnelOutline, rate: RateOutline, of: Slice, days: Span = ALWAYS) -> Step:
