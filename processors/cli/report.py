@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from processors.cli import projections
+from processors.cli.loading import Loaded, load
 from processors.cli.number_rows import Part
+from processors.cli.reconcile import print_comparison, reconcile_folder, reconcile_topics
 from processors.cli.tables import Format, console, print_csv
 from processors.cli.views import Asked, AsReported, Cohorts, Corrections, Funnels, Parts, Rates, View
 from processors.metrics.days import Span
@@ -52,7 +54,8 @@ def report(
             "say which days with --from or --to: of all days together both are the same", param_hint="--as-reported"
         )
     if reconcile:
-        raise NotImplementedError
+        print_comparison(reconcile_folder(folder) if folder is not None else reconcile_topics(_loaded(config)), format)
+        return
     projection = _projection(folder, config)
     asked = Asked(projection, _days(first, last), _time(as_of, projection), rate)
     views: list[View] = [Rates(), Cohorts(), AsReported(), Corrections()]
@@ -85,10 +88,12 @@ def _cell(value: Any) -> Any:
 def _projection(folder: Path | None, config: Path | None) -> Projection:
     if folder is not None:
         return projections.of_folder(folder)
-    from processors.cli.loading import load
+    return projections.of_topics(_loaded(config))
 
+
+def _loaded(config: Path | None) -> Loaded:
     assert config is not None
-    return projections.of_topics(load(config))
+    return load(config)
 
 
 def _outlines(projection: Projection, funnel: str | None, rate: str | None) -> list[FunnelOutline]:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import msgspec
 
 from schemas.application import Application
-from schemas.definitions import Detour, Funnel, Outcome, Stage
+from schemas.definitions import Detour, Funnel, Outcome, Rate, Stage
 
 PlaceKind = Literal["stage", "detour", "outcome"]
 PLACE_KINDS: tuple[PlaceKind, ...] = get_args(PlaceKind)
@@ -35,7 +35,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class RateOutline(msgspec.Struct, frozen=True):
-    """A declared rate; `within` in microseconds, None: unbounded."""
+    """A declared rate; `within` in microseconds, None: unbounded. `since` is the number of the version that declared it."""
 
     name: str
     start: str
@@ -44,6 +44,7 @@ class RateOutline(msgspec.Struct, frozen=True):
     cohort: Literal["day", "week", "month"]
     count: Literal["reached", "touched"]
     entries: Literal["first", "every"]
+    since: int
 
 
 class SegmentOutline(msgspec.Struct, frozen=True):
@@ -202,9 +203,13 @@ def _rates(newest_first: Sequence[Funnel], grain: str) -> list[RateOutline]:
     for funnel in newest_first:
         for rate in funnel.rates:
             if (rate.grain or funnel.subject) == grain:
-                outline = RateOutline(rate.name, rate.from_, rate.to, rate.within, rate.cohort, rate.count, rate.entries)
-                found.setdefault(rate.name, outline)
+                found.setdefault(rate.name, _rate(rate, funnel.version))
+                found[rate.name] = msgspec.structs.replace(found[rate.name], since=funnel.version)
     return [*found.values()]
+
+
+def _rate(rate: Rate, version: int) -> RateOutline:
+    return RateOutline(rate.name, rate.from_, rate.to, rate.within, rate.cohort, rate.count, rate.entries, version)
 
 
 def _segments(newest_first: Sequence[Funnel]) -> list[SegmentOutline]:

@@ -11,6 +11,8 @@ from processors.projection.cohorts import cohort, cohorts, period
 from processors.projection.corrections import corrections, daily, reconciled
 from processors.projection.database import Database
 from processors.projection.funnels import Question, funnel
+from processors.projection.ledger import Ledger
+from processors.projection.reconciliation import Compared, compare
 from processors.projection.records import Metric
 
 
@@ -97,6 +99,10 @@ class Projection:
         """Versions of the definition that began on some days, other than the first."""
         began = [(version, day_at(version.effective_from)) for version in outline.versions[1:]]
         return [Version(version.number, day, version.reason) for version, day in began if day in days]
+
+    def reconcile(self, ledger: Ledger) -> Compared:
+        """Hold every restated sum against a recount of what was published."""
+        return compare(self._database, self.outlines.funnels, ledger)
 
     def _question(self, outline: FunnelOutline, of: Slice, days: Span, as_of: int) -> Question:
         return Question(self._database, outline, of, days, as_of, self._exchange)

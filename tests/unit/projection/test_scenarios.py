@@ -11,7 +11,7 @@ JANUARY = Span(date(2026, 1, 1), date(2026, 1, 31))
 
 
 def test_scenario_u_period_80_and_cohort_70_percent() -> None:
-    """10 leads enter A in January, 3 reach B in January, 4 more in February; 5 others, who entered A before, reach B in January."""
+    """10 leads enter A in January, 3 reach B in January, 4 more in February; 5 others, in A before, reach B in January."""
     rate = {"from": "a", "to": "b", "within": "60d"}
     entered = {"touched_every": 1, "touched_first": 1, "reached_first": 1}
     many = dict.fromkeys(entered, 10)
