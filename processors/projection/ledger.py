@@ -85,7 +85,8 @@ class Ledger:
             return key, topic, key, 0, value
         owner = f"{body.subject.kind}/{body.deal or body.subject.id}/{body.funnel}"
         identity = body.transition_id if isinstance(body, Transition) else body.conversion_id
-        return f"{topic} {identity}", topic, owner, body.revision, value if body.op != "retract" else None
+        # An id says what caused it, not whom it is about: a source may send one fact of two leads.
+        return f"{topic} {identity} {owner}", topic, owner, body.revision, value if body.op != "retract" else None
 
     def net(self) -> Iterator[Published]:
         """What stands, position by position."""
