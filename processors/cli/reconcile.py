@@ -1,5 +1,6 @@
 """`funnelstream report --reconcile`: every published sum held against a recount of what was published of each subject."""
 
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -36,7 +37,7 @@ def reconcile_folder(folder: Path) -> Compared:
         raise Stop(
             ENVIRONMENT, f"{folder} is no folder that replay wrote: {error.filename} cannot be read ({error.strerror})."
         ) from error
-    return _compare(projection, ledger)
+    return _compare(projection, ledger, projection.outlines.as_of or 0)
 
 
 def _entries(file: Path, topic: Topic) -> Iterator[Entry]:
@@ -70,16 +71,16 @@ def reconcile_topics(loaded: Loaded) -> Compared:
                 ledger.put(entry_of(topic, bytes(each.key() or b"").decode(), _bytes(each.value())) for each in found)
             except (ValueError, RecursionError) as error:
                 raise Stop(INPUT, f"topic {name} holds a record that is none of ours: {error}.") from error
-    return _compare(projection, ledger)
+    return _compare(projection, ledger, time.time_ns() // 1000)
 
 
 def _bytes(value: bytes | str | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
 
 
-def _compare(projection: Projection, ledger: Ledger) -> Compared:
+def _compare(projection: Projection, ledger: Ledger, as_of: int) -> Compared:
     try:
-        return projection.reconcile(ledger)
+        return projection.reconcile(ledger, as_of)
     finally:
         ledger.close()
 

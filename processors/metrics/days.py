@@ -26,6 +26,10 @@ ALWAYS = Span()
 """All days."""
 
 
+EARLIER = date.min
+"""Stands for all days before those that are kept apart (`topics.keep_metrics`)."""
+
+
 def bucket_of(day: date, by: Bucket) -> Span:
     """The day, the week from Monday to Sunday, or the month that a day is in."""
     if by == "day":

@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.application import Application
 from schemas.definitions import Detour, Funnel, Outcome, Rate, Stage
+from schemas.instants import DAY
 
 PlaceKind = Literal["stage", "detour", "outcome"]
 PLACE_KINDS: tuple[PlaceKind, ...] = get_args(PlaceKind)
@@ -128,12 +129,14 @@ class Outlines(msgspec.Struct, frozen=True):
         funnels: By funnel, then by grain with the funnel's subject first.
         reporting: Currency into which amounts are converted; None: they stay in their own.
         label_values: The most values of any segment that are shown by name; None: as each segment's `top` says.
+        keep: Days for which numbers are kept by the day; None: for ever.
         as_of: Until when time has passed, in microseconds; None: it goes on.
     """
 
     funnels: Sequence[FunnelOutline]
     reporting: str | None = None
     label_values: int | None = None
+    keep: int | None = None
     as_of: int | None = None
 
 
@@ -157,7 +160,9 @@ def outline_funnels(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
 def outlines_of(funnels: Sequence[Funnel], application: Application) -> Outlines:
     """What reading the numbers of an application needs."""
     reporting = None if application.money is None else application.money.reporting
-    return Outlines(outline_funnels(funnels), reporting, application.limits.label_values)
+    kept = application.topics.keep_metrics
+    keep = None if kept is None else kept // DAY
+    return Outlines(outline_funnels(funnels), reporting, application.limits.label_values, keep)
 
 
 def _outline(name: str, grain: str, newest_first: Sequence[Funnel]) -> FunnelOutline:

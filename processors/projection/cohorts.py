@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from processors.metrics.days import ALWAYS, Span, bucket_of, buckets, day_of
+from processors.metrics.days import ALWAYS, EARLIER, Span, bucket_of, buckets, day_of
 from processors.metrics.exchange import Dated, Exchange
 from processors.metrics.outlines import RateOutline
 from processors.metrics.rates import Share, Started, maturity
@@ -45,9 +45,10 @@ class _Sums(NamedTuple):
 def cohorts(asked: Question, rate: RateOutline) -> list[Cohort]:
     """Every bucket that has a day in the span, from the first to the last that has units."""
     sums = _sums(asked, rate, _whole(asked.days, rate))
-    if not sums.days:
+    days = [each.day for each in sums.days if each.day != EARLIER]
+    if not days:
         return []
-    span = Span(min(each.day for each in sums.days), max(each.day for each in sums.days))
+    span = Span(min(days), max(days))
     return [_cohort(asked, rate, bucket, sums) for bucket in buckets(span, rate.cohort)]
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from processors.metrics.days import ALWAYS, Span, number_of
+from processors.metrics.days import ALWAYS, EARLIER, Span, number_of
 from processors.metrics.exchange import EXACT
 from processors.projection.answers import Slice
 from processors.projection.records import Metric
@@ -128,7 +128,8 @@ def within(column: str, days: Span) -> tuple[str, list[int]]:
 def _row(key: bytes, metric: Metric) -> list[Any]:
     values: list[Any] = [key]
     values += [getattr(metric, field) for field in _TEXTS]
-    values += [None if (day := getattr(metric, field)) is None else number_of(day) for field in _DAYS]
+    values.append(number_of(metric.day if metric.day is not None else EARLIER))
+    values.append(number_of(metric.recorded if metric.recorded is not None else EARLIER) if metric.reason is not None else None)
     values += [getattr(metric, field) for field in _COUNTS]
     for field in _LENGTHS:
         values += divmod(getattr(metric, field), SECOND)

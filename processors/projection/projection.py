@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from processors.metrics.days import ALWAYS, Span, day_at
+from processors.metrics.days import ALWAYS, EARLIER, Span, day_at, day_of
 from processors.metrics.exchange import Exchange
 from processors.metrics.folding import OTHER, fold, shown
 from processors.metrics.outlines import FunnelOutline, Outlines, RateOutline, SegmentOutline
@@ -14,6 +14,7 @@ from processors.projection.funnels import Question, funnel
 from processors.projection.ledger import Ledger
 from processors.projection.reconciliation import Compared, compare
 from processors.projection.records import Metric
+from schemas.instants import DAY
 
 
 class Projection:
@@ -100,9 +101,11 @@ class Projection:
         began = [(version, day_at(version.effective_from)) for version in outline.versions[1:]]
         return [Version(version.number, day, version.reason) for version, day in began if day in days]
 
-    def reconcile(self, ledger: Ledger) -> Compared:
-        """Hold every restated sum against a recount of what was published."""
-        return compare(self._database, self.outlines.funnels, ledger)
+    def reconcile(self, ledger: Ledger, as_of: int) -> Compared:
+        """Hold every restated sum against a recount of what was published; days that are no longer kept together."""
+        kept = self.outlines.keep
+        first = EARLIER if kept is None else day_of(as_of // DAY - kept)
+        return compare(self._database, self.outlines.funnels, ledger, first)
 
     def _question(self, outline: FunnelOutline, of: Slice, days: Span, as_of: int) -> Question:
         return Question(self._database, outline, of, days, as_of, self._exchange)

@@ -1,10 +1,11 @@
 """Reconciliation: the published sums held against the recount, number by number."""
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from processors.metrics.days import day_of
+from processors.metrics.days import EARLIER, day_of
 from processors.metrics.exchange import EXACT
 from processors.metrics.outlines import FunnelOutline
 from processors.projection.answers import Slice
@@ -60,8 +61,8 @@ class Compared(NamedTuple):
     unlike: list[Unlike]
 
 
-def compare(database: Database, outlines: Iterable[FunnelOutline], ledger: Ledger) -> Compared:
-    """Hold every restated sum of the outlined funnels against a recount."""
+def compare(database: Database, outlines: Iterable[FunnelOutline], ledger: Ledger, first: date) -> Compared:
+    """Hold every restated sum of the outlined funnels against a recount; days before `first` are one."""
     by_name = {(outline.funnel, outline.grain): outline for outline in outlines}
     recounted: Sums = {}
     positions = records = left_out = 0
@@ -72,15 +73,22 @@ def compare(database: Database, outlines: Iterable[FunnelOutline], ledger: Ledge
             continue
         positions += 1
         records += len(published.transitions) + len(published.conversions) + (published.lead is not None)
-        _add(recounted, recount(outline, published))
+        _add(recounted, _since(first, recount(outline, published)))
     sums: Sums = {}
     for outline in by_name.values():
-        _add(sums, restated(database, outline))
+        _add(sums, _since(first, restated(database, outline)))
     numbers = sorted(sums.keys() | recounted.keys(), key=lambda number: [part or "" for part in number])
     unlike = [
         Unlike(number, there, here) for number in numbers if (there := sums.get(number, 0)) != (here := recounted.get(number, 0))
     ]
     return Compared(len(numbers), positions, records, left_out, unlike)
+
+
+def _since(first: date, counts: Iterable[tuple[Number, int | Decimal]]) -> Iterator[tuple[Number, int | Decimal]]:
+    """Numbers of days before the first one as those of none; who stands somewhere is kept by the day of the entry."""
+    for number, amount in counts:
+        past = number.day < first.isoformat() and number.kind != "standing"
+        yield (number._replace(day=EARLIER.isoformat()) if past else number), amount
 
 
 def restated(database: Database, outline: FunnelOutline) -> Iterator[tuple[Number, int | Decimal]]:

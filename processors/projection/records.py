@@ -14,7 +14,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     segment: str | None
     segment_value: str | None
-    day: date
+    day: date | None
     partition: int
     place: str | None = None
     recorded: date | None = None

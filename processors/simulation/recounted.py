@@ -20,7 +20,7 @@ def unlike(case: Case, logs: Mapping[str, list[Logged]]) -> Iterator[str]:
         projection.put((key, None if value is None else decode_metric(value)) for key, value in metrics)
         for topic in TOPICS:
             ledger.put(entry_of(topic, (record.key or b"").decode(), record.value) for record in logs[topic])
-        for found in projection.reconcile(ledger).unlike:
+        for found in projection.reconcile(ledger, 0).unlike:
             yield f"{found.number} is published as {found.published}, recounted it is {found.recounted}"
     finally:
         projection.close()

@@ -236,3 +236,14 @@ def test_every_view_is_the_same_in_csv(sales: World, view: list[str]) -> None:
     header, *lines = call("report", folder, *view, "--format", "csv").stdout.splitlines()
     assert (header.split(","), len(lines)) == (list(found[0]), len(found))
     assert len({tuple(row) for row in found}) == 1
+
+
+def test_days_that_are_no_longer_kept_are_still_in_the_totals(sales: World) -> None:
+    """`topics.keep_metrics`: the recount agrees, all days together say what they did, cohorts of those days are gone."""
+    whole = sales.replay(web=list(scenario_u()))
+    expected = [{**row, "remained": None} for row in rows(whole)]
+    with (sales.folder / "test.yml").open("a") as configuration:
+        configuration.write("topics: {keep_metrics: 10d}\n")
+    kept = sales.replay("--overwrite", web=list(scenario_u()))
+    assert [{**row, "remained": None} for row in rows(kept)] == expected
+    assert [row["first"] for row in rows(kept, "--cohorts", "--rate", "a->b within 60d")] == []
