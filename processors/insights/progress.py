@@ -4,7 +4,7 @@ Ready is who has read up to the ends that the topics had when it began. The numb
 committed was taken; before that, and while Kafka does not answer, as of the newest record that was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from faust.types import TP
@@ -117,3 +117,22 @@ class Progress:
         current = behind == 0 and self._silent_since is None
         as_of = max(self._asked_at, self._newest or 0) if current else self._newest
         return Status(self._ready, behind, wanted, reached, as_of, self._silent_since)
+
+
+class Clock:
+    """How far time has come for those who ask: as far as the numbers are complete, or now while there are none."""
+
+    def __init__(self, progress: Progress, now: Callable[[], int]) -> None:
+        """Make a clock.
+
+        Args:
+            progress: Which knows how far the numbers are complete.
+            now: The time of this machine, in microseconds.
+        """
+        self._progress = progress
+        self._now = now
+
+    def as_of(self) -> int:
+        """In microseconds."""
+        as_of = self._progress.status().as_of
+        return self._now() if as_of is None else as_of

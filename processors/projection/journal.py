@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.instants import MICROSECONDS_OF_SECOND
+from schemas.instants import instant_of
 
 _SCHEMA = """
 CREATE TABLE happened (
@@ -42,7 +42,9 @@ class _Subject(msgspec.Struct):
     id: str
 
 
-class _Transition(msgspec.Struct):
+class Transition(msgspec.Struct):
+    """What the journal reads of a transition, and the record itself."""
+
     transition_id: str
     revision: int
     op: str
@@ -56,13 +58,16 @@ class _Transition(msgspec.Struct):
     to: _Place | None
 
 
-class _Lead(msgspec.Struct):
+class Lead(msgspec.Struct):
+    """What the journal reads of a snapshot."""
+
     subject: _Subject
     funnel: str
 
 
-_transition = msgspec.json.Decoder(_Transition).decode
-_lead = msgspec.json.Decoder(_Lead).decode
+decode_transition = msgspec.json.Decoder(Transition).decode
+decode_lead = msgspec.json.Decoder(Lead).decode
+"""A body as far as the journal reads it; `msgspec.ValidationError` where it is none."""
 
 
 class Happening(NamedTuple):
@@ -81,7 +86,7 @@ class Tallied(NamedTuple):
     target: str
     kind: str
     op: str
-    count: int
+    times: int
 
 
 class Journal:
@@ -96,41 +101,31 @@ class Journal:
         """
         self._handle = handle
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;" + _SCHEMA)
+        self._connection.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;" + _SCHEMA
+        )
 
     def close(self) -> None:
         """Give back the file or the memory."""
         self._connection.close()
 
-    def put_transitions(self, bodies: Iterable[bytes]) -> None:
-        """Take transitions in the order of their topic.
-
-        Raises:
-            msgspec.ValidationError: A body is none; nothing of it and of those behind it is taken.
-        """
+    def put_transitions(self, transitions: Iterable[tuple[Transition, bytes]]) -> None:
+        """Take transitions, each with its body, in the order of their topic."""
         self._connection.execute("BEGIN")
-        try:
-            for body in bodies:
-                self._put_transition(body, _transition(body))
-        finally:
-            self._connection.execute("COMMIT")
+        for transition, body in transitions:
+            self._put_transition(transition, body)
+        self._connection.execute("COMMIT")
 
-    def put_leads(self, records: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Take snapshots in the order of their topic, by key; None is gone.
-
-        Raises:
-            msgspec.ValidationError: A body is none; nothing of it and of those behind it is taken.
-        """
+    def put_leads(self, records: Iterable[tuple[bytes, Lead | None, bytes]]) -> None:
+        """Take snapshots by key, each with its body, in the order of their topic; None is gone."""
         self._connection.execute("BEGIN")
-        try:
-            for key, body in records:
-                if body is None:
-                    self._connection.execute("DELETE FROM stands WHERE key = ?", (key,))
-                else:
-                    row = (key, self._handle(_lead(body).subject.id), body)
-                    self._connection.execute("INSERT OR REPLACE INTO stands VALUES (?, ?, ?)", row)
-        finally:
-            self._connection.execute("COMMIT")
+        for key, lead, body in records:
+            if lead is None:
+                self._connection.execute("DELETE FROM stands WHERE key = ?", (key,))
+            else:
+                row = (key, self._handle(lead.subject.id), body)
+                self._connection.execute("INSERT OR REPLACE INTO stands VALUES (?, ?, ?)", row)
+        self._connection.execute("COMMIT")
 
     def snapshots(self, subject: bytes) -> list[bytes]:
         """Where a subject stands, in each funnel and grain."""
@@ -168,15 +163,15 @@ class Journal:
         """How many operations there were."""
         return [Tallied(*row) for row in self._connection.execute("SELECT * FROM tally")]
 
-    def _put_transition(self, body: bytes, read: _Transition) -> None:
+    def _put_transition(self, read: Transition, body: bytes) -> None:
         row = (
             read.transition_id,
             read.revision,
             read.op,
             read.funnel,
             self._handle(read.subject.id),
-            _microseconds(read.effective_at),
-            _microseconds(read.recorded_at),
+            instant_of(read.effective_at),
+            instant_of(read.recorded_at),
             body,
         )
         put = self._connection.execute("INSERT OR IGNORE INTO happened VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", row)
@@ -190,7 +185,3 @@ class Journal:
 
     def _happenings(self, query: str, values: Sequence[object]) -> list[Happening]:
         return [Happening(*row) for row in self._connection.execute(query, values)]
-
-
-def _microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * MICROSECONDS_OF_SECOND)
