@@ -3,12 +3,13 @@
 `replay` writes them beside what it published, so that a report needs no definitions; every other reader makes them anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 import msgspec
 
-from schemas.definitions import Detour, Funnel, Outcome, Stage
+from schemas.application import Application
+from schemas.definitions import Detour, Funnel, Outcome, Rate, Stage
 
 PlaceKind = Literal["stage", "detour", "outcome"]
 PLACE_KINDS: tuple[PlaceKind, ...] = get_args(PlaceKind)
@@ -34,7 +35,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class RateOutline(msgspec.Struct, frozen=True):
-    """A declared rate; `within` in microseconds, None: unbounded."""
+    """A declared rate; `within` in microseconds, None: unbounded. `since` is the number of the version that declared it."""
 
     name: str
     start: str
@@ -43,6 +44,7 @@ class RateOutline(msgspec.Struct, frozen=True):
     cohort: Literal["day", "week", "month"]
     count: Literal["reached", "touched"]
     entries: Literal["first", "every"]
+    since: int
 
 
 class SegmentOutline(msgspec.Struct, frozen=True):
@@ -54,12 +56,25 @@ class SegmentOutline(msgspec.Struct, frozen=True):
 
 
 class VersionOutline(msgspec.Struct, frozen=True):
-    """A version of a funnel; `effective_from` in microseconds."""
+    """A version of a funnel.
+
+    Attributes:
+        number: Its number.
+        effective_from: From when its rules apply, in microseconds.
+        reason: Why it exists.
+        owner: Who answers for it.
+        places: Stages, detours and outcomes that it has, by name.
+        dated: Those of them whose entries take their time from a field.
+        retired: Stage of an earlier version to the one that takes over, or `remove`.
+    """
 
     number: int
     effective_from: int
     reason: str
     owner: str
+    places: Mapping[str, PlaceKind]
+    dated: Sequence[str]
+    retired: Mapping[str, str]
 
 
 class FunnelOutline(msgspec.Struct, frozen=True):
@@ -111,11 +126,13 @@ class Outlines(msgspec.Struct, frozen=True):
         funnels: By funnel, then by grain with the funnel's subject first.
         reporting: Currency into which amounts are converted; None: they stay in their own.
         label_values: The most values of any segment that are shown by name; None: as each segment's `top` says.
+        as_of: Until when time has passed, in microseconds; None: it goes on.
     """
 
     funnels: Sequence[FunnelOutline]
     reporting: str | None = None
     label_values: int | None = None
+    as_of: int | None = None
 
 
 def outline_funnels(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
@@ -135,6 +152,12 @@ def outline_funnels(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
     ]
 
 
+def outlines_of(funnels: Sequence[Funnel], application: Application) -> Outlines:
+    """What reading the numbers of an application needs."""
+    reporting = None if application.money is None else application.money.reporting
+    return Outlines(outline_funnels(funnels), reporting, application.limits.label_values)
+
+
 def _outline(name: str, grain: str, newest_first: Sequence[Funnel]) -> FunnelOutline:
     newest = newest_first[0]
     own = grain == newest.subject
@@ -145,8 +168,20 @@ def _outline(name: str, grain: str, newest_first: Sequence[Funnel]) -> FunnelOut
         [*dict.fromkeys(each.name for funnel in newest_first for each in funnel.all_conversions)] if own else [],
         _rates(newest_first, grain),
         _segments(newest_first),
-        [VersionOutline(each.version, each.effective_from or 0, each.reason, each.owner) for each in newest_first[::-1]],
+        [_version(funnel) for funnel in newest_first[::-1]],
         newest.policies.lateness,
+    )
+
+
+def _version(funnel: Funnel) -> VersionOutline:
+    return VersionOutline(
+        funnel.version,
+        funnel.effective_from or 0,
+        funnel.reason,
+        funnel.owner,
+        {place.name: _place(place).kind for place in funnel.places},
+        [place.name for place in funnel.places if place.at is not None],
+        funnel.retired,
     )
 
 
@@ -168,9 +203,13 @@ def _rates(newest_first: Sequence[Funnel], grain: str) -> list[RateOutline]:
     for funnel in newest_first:
         for rate in funnel.rates:
             if (rate.grain or funnel.subject) == grain:
-                outline = RateOutline(rate.name, rate.from_, rate.to, rate.within, rate.cohort, rate.count, rate.entries)
-                found.setdefault(rate.name, outline)
+                found.setdefault(rate.name, _rate(rate, funnel.version))
+                found[rate.name] = msgspec.structs.replace(found[rate.name], since=funnel.version)
     return [*found.values()]
+
+
+def _rate(rate: Rate, version: int) -> RateOutline:
+    return RateOutline(rate.name, rate.from_, rate.to, rate.within, rate.cohort, rate.count, rate.entries, version)
 
 
 def _segments(newest_first: Sequence[Funnel]) -> list[SegmentOutline]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal, NamedTuple
 
+from processors.metrics.days import Span
 from processors.metrics.exchange import Amounts, Converted
 from processors.metrics.outlines import PlaceKind
 from processors.metrics.rates import Maturity, Share
@@ -142,16 +143,14 @@ class Cohort(NamedTuple):
     """Units that first entered `from` on some days, and how many of them got to `to` (rule 24).
 
     Attributes:
-        first: The first of its days.
-        last: The last of them.
+        days: On which they entered.
         share: Units that converted, of all.
         weighted: The same, each unit weighing its value at its last move, in the reporting currency; None: none is configured.
         maturity: How far it has come.
         times: To convert; `untimed` converted without a time between: a stage was passed, or it took none.
     """
 
-    first: date
-    last: date
+    days: Span
     share: Share
     weighted: "Weighted | None"
     maturity: Maturity

@@ -51,14 +51,9 @@ def cohorts(asked: Question, rate: RateOutline) -> list[Cohort]:
     return [_cohort(asked, rate, bucket, sums) for bucket in buckets(span, rate.cohort)]
 
 
-def cohort(asked: Question, rate: RateOutline) -> Cohort | None:
-    """All units of a span of days as one cohort; None where there are none and the span has no bounds to name."""
-    sums = _sums(asked, rate, asked.days)
-    known = [each.day for each in sums.days]
-    first, last = asked.days.first or min(known, default=None), asked.days.last or max(known, default=None)
-    if first is None or last is None:
-        return None
-    return _cohort(asked, rate, Span(first, last), sums)
+def cohort(asked: Question, rate: RateOutline) -> Cohort:
+    """All units of a span of days as one cohort; without a last day it is never final."""
+    return _cohort(asked, rate, asked.days, _sums(asked, rate, asked.days))
 
 
 def period(asked: Question, rate: RateOutline) -> Step:
@@ -92,14 +87,11 @@ def _sums(asked: Question, rate: RateOutline, days: Span) -> _Sums:
 
 
 def _cohort(asked: Question, rate: RateOutline, days: Span, sums: _Sums) -> Cohort:
-    assert days.first is not None
-    assert days.last is not None
     units = [each for each in sums.days if each.day in days]
     converted = sum(each.converted for each in units)
     by_day = [Started(each.day, each.started, each.converted) for each in units]
     return Cohort(
-        days.first,
-        days.last,
+        days,
         Share(converted, sum(each.started for each in units)),
         None if asked.exchange is None else _weighted(asked.exchange, days, sums),
         maturity(days, by_day, rate.within, asked.outline.lateness, asked.as_of),

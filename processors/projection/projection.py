@@ -11,6 +11,8 @@ from processors.projection.cohorts import cohort, cohorts, period
 from processors.projection.corrections import corrections, daily, reconciled
 from processors.projection.database import Database
 from processors.projection.funnels import Question, funnel
+from processors.projection.ledger import Ledger
+from processors.projection.reconciliation import Compared, compare
 from processors.projection.records import Metric
 from processors.projection.totals import SliceTotals, Totals, slice_totals, totals
 
@@ -74,8 +76,8 @@ class Projection:
         """A declared rate by cohort: every bucket that has a day in the span, from the first to the last that has units."""
         return cohorts(self._question(outline, of, days, as_of), rate)
 
-    def cohort(self, outline: FunnelOutline, rate: RateOutline, of: Slice, as_of: int, days: Span = ALWAYS) -> Cohort | None:
-        """All units of a span of days as one cohort; None: there are none, and no days that would name it."""
+    def cohort(self, outline: FunnelOutline, rate: RateOutline, of: Slice, as_of: int, days: Span = ALWAYS) -> Cohort:
+        """All units of a span of days as one cohort; without a last day it is never final."""
         return cohort(self._question(outline, of, days, as_of), rate)
 
     def period(self, outline: FunnelOutline, rate: RateOutline, of: Slice, days: Span = ALWAYS) -> Step:
@@ -106,6 +108,10 @@ class Projection:
         """Versions of the definition that began on some days, other than the first."""
         began = [(version, day_at(version.effective_from)) for version in outline.versions[1:]]
         return [Version(version.number, day, version.reason) for version, day in began if day in days]
+
+    def reconcile(self, ledger: Ledger) -> Compared:
+        """Hold every restated sum against a recount of what was published."""
+        return compare(self._database, self.outlines.funnels, ledger)
 
     def _question(self, outline: FunnelOutline, of: Slice, days: Span, as_of: int) -> Question:
         return Question(self._database, outline, of, days, as_of, self._exchange)
