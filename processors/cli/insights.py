@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from processors.cli.loading import Loaded, load
+from processors.cli.projections import exchange_of
 from processors.cli.run import engine_settings, log_to_stderr
 from processors.engine.standalone import Standalone
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.metrics.outlines import Outlines, outline_funnels
+from processors.metrics.outlines import outlines_of
 from processors.shown.masking import mask_of
 from schemas.application import Insights
 
@@ -53,9 +54,9 @@ def insights_settings(loaded: Loaded) -> "InsightsSettings":
         token=told.token.get_secret_value() if told.token is not None else None,
         mask=mask_of(application, show=told.show_personal),
         handle_key=secrets.token_bytes(32) if key is None else key.get_secret_value().encode(),
-        outlines=Outlines(outline_funnels(loaded.funnels), label_values=application.limits.label_values),
+        outlines=outlines_of(loaded.funnels, application),
         funnels=loaded.funnels,
-        exchange=None,
+        exchange=exchange_of(loaded),
         named=loaded.program.identifiers.named,
     )
 
