@@ -38,6 +38,7 @@ WRITTEN: Mapping[Topic, str] = {
     "transitions": "transitions",
     "conversions": "conversions",
     "leads": "lead snapshots",  # one for each change of a lead
+    "metrics": "sums",
     "dead_letters": "dead letters",
 }
 """What a replay calls the lines of a file that it wrote, by topic."""
@@ -92,7 +93,6 @@ def replay(
 
 def _write(files: ExitStack, loaded: Loaded, inputs: list[Input], until: int | None, folder: Path) -> _Counted:
     outputs = {topic: files.enter_context((folder / name).open("wb")) for topic, name in FILES.items()}
-    (folder / "metrics.ndjson").write_bytes(b"")
     outlines = outlines_of(loaded.funnels, loaded.application)
     (folder / OUTLINES).write_bytes(msgspec.json.encode(outlines))
     store = DiskStore(folder / "state", Label(loaded.application.application, 1))
