@@ -10,7 +10,6 @@ import msgspec
 from processors.insights import shapes
 from processors.insights.progress import Status
 from processors.insights.questions import Asked
-from processors.metrics.days import Span
 from processors.metrics.rates import Share
 from processors.projection import answers
 from schemas.instants import SECOND, format_instant
@@ -91,8 +90,8 @@ def _(value: answers.Place) -> dict[str, Any]:
 
 @_plain.register
 def _(value: answers.Cohort) -> dict[str, Any]:
-    parts = {name: _plain(getattr(value, name)) for name in ("share", "weighted", "times")}
-    return parts | value.maturity._asdict() | {"days": _plain(Span(value.first, value.last))}
+    parts = {name: _plain(getattr(value, name)) for name in ("days", "share", "weighted", "times")}
+    return parts | value.maturity._asdict()
 
 
 def _seconds(microseconds: float | None) -> float | None:

@@ -1,11 +1,10 @@
 """What pages show, as values: steps with their drop-off, heat maps, definitions in words."""
 
 from collections.abc import Sequence
-from datetime import date
 from itertools import groupby
 from typing import NamedTuple
 
-from processors.metrics.days import Bucket
+from processors.metrics.days import Bucket, Span
 from processors.metrics.outlines import FunnelOutline, RateOutline
 from processors.metrics.rates import Share
 from processors.projection.answers import Cohort, Funnel, Place, Value
@@ -59,8 +58,7 @@ class SplitRow(NamedTuple):
 class Row(NamedTuple):
     """The cohorts that began on the same days, a cell for each rate; None: nobody began."""
 
-    first: date
-    last: date
+    days: Span
     cells: Sequence[Cohort | None]
 
 
@@ -141,9 +139,9 @@ def split_row(value: Value, answer: Funnel) -> SplitRow:
 
 def heat_map(bucket: Bucket, rates: Sequence[tuple[RateOutline, Sequence[Cohort], PeriodStep]]) -> HeatMap:
     """Cohorts side by side: a row for the days on which they began, newest first, a column for each rate."""
-    columns = [{cohort.first: cohort for cohort in cohorts if cohort.share.whole} for _, cohorts, _ in rates]
-    spans = {cohort.first: cohort.last for column in columns for cohort in column.values()}
-    rows = [Row(first, spans[first], [column.get(first) for column in columns]) for first in sorted(spans, reverse=True)]
+    columns = [{cohort.days: cohort for cohort in cohorts if cohort.share.whole} for _, cohorts, _ in rates]
+    spans = sorted({days for column in columns for days in column}, reverse=True)
+    rows = [Row(days, [column.get(days) for column in columns]) for days in spans]
     return HeatMap(bucket, [(rate, period) for rate, _, period in rates], rows)
 
 
