@@ -37,6 +37,7 @@ class _ReadOnly(BootStrategy):
 
 class _App(faust.App):
     BootStrategy = _ReadOnly
+    logger = logging.getLogger("faust.app")
 
 
 class Reader:
@@ -62,6 +63,7 @@ class Reader:
         self._topics = topics
         self._progress = progress
         self._take = take
+        self._let_in = False
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._app = _App(
             group,
@@ -117,8 +119,11 @@ class Reader:
     async def _ask_once(self) -> None:
         consumer = self._app.consumer
         assigned = consumer.assignment()
-        if {place.topic for place in assigned} != {*self._topics}:
+        if gone := {*self._topics} - {place.topic for place in assigned}:
+            if self._let_in:
+                raise LookupError(f"no partition of {', '.join(sorted(gone))} is there")
             return  # the group has not let it in yet
+        self._let_in = True
         ends = await asyncio.wait_for(consumer.highwaters(*assigned), _ANSWER_WITHIN)
         if self._progress.answered(ends, time.time_ns() // 1_000):
             log.info("Kafka answers again")

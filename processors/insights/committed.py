@@ -10,6 +10,7 @@
    where it begins, too: Faust may drop a fetch when a rebalance comes, and whoever takes batches must see that none is missing.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
@@ -24,9 +25,13 @@ from faust.types import TP
 
 _RECORDS = 2_000
 """Records of one fetch: how long the read model is busy at a stretch, and with Faust's buffer the most that is held in memory."""
-_HEARTBEAT = 3_000
-_SESSION = 10_000
-"""Milliseconds; after kill -9 the next process waits so long for the group."""
+_HEARTBEAT = 2_000
+_SESSION = 6_000
+"""Milliseconds, the least that brokers allow; after kill -9 the next process waits so long for the group."""
+_METADATA = 10_000
+"""Milliseconds until a topic that was made anew, or grew, is noticed."""
+_LOGGER = logging.getLogger("faust.transport")
+"""What Faust says of itself, under its own name and not ours."""
 
 
 class Record(NamedTuple):
@@ -113,11 +118,13 @@ class _Fetched:
 class _Thread(driver.AIOKafkaConsumerThread):
     """The thread with aiokafka's consumer."""
 
+    logger = _LOGGER
+
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         self._assignor = EveryPartition
         settings = cast(Transport, transport).settings
         return aiokafka.AIOKafkaConsumer(
-            **{"fetch_max_wait_ms": 100, **settings},
+            **{"fetch_max_wait_ms": 100, "metadata_max_age_ms": _METADATA, **settings},
             client_id=self.app.conf.id,
             group_id=self.app.conf.id,
             isolation_level="read_committed",
@@ -168,6 +175,8 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
 class _Consumer(driver.Consumer):
     """Faust's consumer on that thread."""
+
+    logger = _LOGGER
 
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
