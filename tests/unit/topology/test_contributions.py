@@ -100,11 +100,17 @@ def test_rule_16_a_deleted_deal_counts_nowhere_until_it_is_restored() -> None:
     gone = [each for each in numbers(DEALS, *said, fact(3, "delete", deal="A")) if " of deal " in each]
     assert gone == []
     run = lived(DEALS, *said, fact(3, "delete", deal="A"))
-    back = [body for body in run.bodies("metrics") if body["grain"] == "deal" and body["reason" if "reason" in body else "kind"] == "deletion"]
+    back = [
+        body
+        for body in run.bodies("metrics")
+        if body["grain"] == "deal" and body["reason" if "reason" in body else "kind"] == "deletion"
+    ]
     assert sum(body.get("touched_every_retracted", 0) for body in back if body["segment"] is None) == len(("open", "won"))
     restored = numbers(DEALS, *said, fact(3, "delete", deal="A"), fact(4, "restore", deal="A"))
     assert "entries won of deal d0: reached_first 1, touched_every 1, touched_first 1, amounts 5 EUR" in restored
-    assert "rate open->won of deal d0: converted 1, started 1, timed 1, amounts_converted 5 EUR, amounts_started 5 EUR" in restored
+    assert (
+        "rate open->won of deal d0: converted 1, started 1, timed 1, amounts_converted 5 EUR, amounts_started 5 EUR" in restored
+    )
 
 
 def test_rule_19_a_correction_stands_beside_what_was_reported() -> None:
@@ -146,13 +152,17 @@ def test_rule_29_a_missed_service_level_and_its_end() -> None:
     until = START + 2 * DAY
     assert "entries a d1: sla_missed 1" in numbers(text, fact(0, "A"), until=until)
     found = numbers(text, fact(0, "A"), fact(60, "B"), until=until)
-    assert ["entries a d1: sla_missed 1", "entries a d2: sla_recovered 1"] == about("entries a d1", found) + about("entries a d2", found)
+    assert ["entries a d1: sla_missed 1", "entries a d2: sla_recovered 1"] == about("entries a d1", found) + about(
+        "entries a d2", found
+    )
 
 
 def test_rule_26_every_number_is_split_by_every_segment() -> None:
     text = STEPS + "segments: {plan: {value: lead.plan, rule: at_entry}}"
     run = lived(text, fact(0, step="a", plan="pro"), fact(1, step="b", plan="free"))
-    by_plan = {(cell.kind, cell.name, cell.value): found.counts for cell, found in run.numbers().items() if cell.segment == "plan"}
+    by_plan = {
+        (cell.kind, cell.name, cell.value): found.counts for cell, found in run.numbers().items() if cell.segment == "plan"
+    }
     assert by_plan["entries", "a", "pro"]["touched_first"] == by_plan["entries", "b", "free"]["touched_first"] == 1
     assert ("entries", "a", "free") not in by_plan
     assert by_plan["standing", "b", "free"]["standing"] == 1
