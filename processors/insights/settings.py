@@ -11,7 +11,6 @@ from processors.shown.masking import Mask
 from schemas.application import OwnTopics
 from schemas.definitions import Funnel
 
-
 SHORTEST_TOKEN = 16
 """Characters."""
 
