@@ -1,6 +1,6 @@
 """The projection of the metrics topic: funnels, cohorts and corrections as they are asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from processors.metrics.days import ALWAYS, EARLIER, Span, day_at, day_of
 from processors.metrics.exchange import Exchange
@@ -14,6 +14,7 @@ from processors.projection.funnels import Question, funnel
 from processors.projection.ledger import Ledger
 from processors.projection.reconciliation import Compared, compare
 from processors.projection.records import Metric
+from processors.projection.totals import SliceTotals, Totals, rest_of, slice_totals, totals
 from schemas.instants import DAY
 
 
@@ -95,6 +96,17 @@ class Projection:
     def daily(self, outline: FunnelOutline, of: Slice, name: str, field: str, days: Span = ALWAYS) -> Daily:
         """A number of a place or conversion by day, restated: a field of `FIELDS`, such as `reached_first` or `counted`."""
         return daily(self._question(outline, of, days, 0), name, field)
+
+    def totals(self, outline: FunnelOutline) -> Totals:
+        """Sums over all days, announced and taken back side by side."""
+        return totals(self._database, outline)
+
+    def split_totals(self, outline: FunnelOutline, values: Sequence[Value], days: Span = ALWAYS) -> list[SliceTotals]:
+        """Who reached each place and who stands there, for each of the values of a segment (`values`)."""
+        named = [slice_totals(self._database, value.slice, days) for value in values if not value.folded]
+        if len(named) == len(values):
+            return named
+        return [*named, rest_of(slice_totals(self._database, self.all(outline), days), named)]
 
     def versions(self, outline: FunnelOutline, days: Span = ALWAYS) -> list[Version]:
         """Versions of the definition that began on some days, other than the first."""
