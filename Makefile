@@ -97,5 +97,5 @@ $(BASE): $(BIN)/python pyproject.toml constraints.txt
 
 $(DEV): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing funnelstream with its tests and checks into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev,fuzz]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[insights,test,dev,fuzz]'
 	@touch $(BASE) $@
