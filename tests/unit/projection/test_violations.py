@@ -7,10 +7,12 @@ import msgspec
 from processors.projection.journal import Journal, Violated, decode_transition
 
 SKIP, BACKWARD = "policy_violation:skip", "policy_violation:backward"
+Operation = tuple[str, int, str, list[str]]
+"""Id, revision, what was done, and the flags."""
 
 
-def journal(*operations: tuple[str, int, str, list[str]]) -> Journal:
-    """A journal that has read operations: id, revision, what was done, and the flags."""
+def journal(*operations: Operation) -> Journal:
+    """A journal that has read operations."""
     found = Journal(str.encode)
     for identity, revision, op, flags in operations:
         body = msgspec.json.encode(_transition(identity, revision, op, flags))
@@ -45,10 +47,10 @@ def test_a_violation_counts_once_and_is_taken_back_once() -> None:
 
 def test_an_amendment_counts_by_what_it_changes() -> None:
     """A late fact fills the stage that was skipped, and a later one takes that away again."""
-    filled = (("x", 1, "announce", [SKIP]), ("x", 2, "amend", []))
+    filled: tuple[Operation, ...] = (("x", 1, "announce", [SKIP]), ("x", 2, "amend", []))
     assert journal(*filled).violations() == [Violated("web", "lead", "skip", 1, 1)]
     assert journal(*filled, ("x", 3, "amend", [SKIP])).violations() == [Violated("web", "lead", "skip", 2, 1)]
-    unchanged = (("x", 1, "announce", [SKIP]), ("x", 2, "amend", [SKIP]))
+    unchanged: tuple[Operation, ...] = (("x", 1, "announce", [SKIP]), ("x", 2, "amend", [SKIP]))
     assert journal(*unchanged).violations() == [Violated("web", "lead", "skip", 1, 0)]
 
 
