@@ -12,7 +12,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-soak fuzz simulate chaos lint format bench schemas constraints clean
+.PHONY: help demo test test-fast test-soak fuzz simulate chaos lint format bench schemas screenshots constraints clean
 
 BIN   := .venv/bin
 BASE  := .venv/.base
@@ -72,6 +72,9 @@ bench: $(DEV) ## Race the other engines and measure the cost of leads and histor
 
 schemas: $(DEV) ## Write schemas/published/ anew from the models
 	$(BIN)/funnelstream schema --write
+
+screenshots: $(DEV) ## Take the pictures of docs/insights.md anew; needs Chromium
+	$(BIN)/python -m tests.browser
 
 constraints: $(DEV) ## Resolve all dependencies afresh, for every supported Python, and pin them
 	$(BIN)/python -m pip install --quiet uv

@@ -27,7 +27,7 @@ class _Metric(Record):
     name: str = Field(description="Of the place, the conversion or the rate.")
     segment: str | None = Field(description="The segment by which it is split; null for all together.")
     segment_value: str | None = Field(description="The segment's value, (none) for missing; null for all together.")
-    day: date = Field(description="UTC day it is about.")
+    day: date | None = Field(description="UTC day it is about; null: all days before `topics.keep_metrics`.")
     partition: int = Field(description="Of the facts topic; readers add up over partitions.")
 
 

@@ -59,7 +59,7 @@ def _until_still(admin: AdminClient, consumer: Consumer, read: dict[Place, int])
         if time.monotonic() - caught_up > _PATIENCE:
             raise Stop(
                 ENVIRONMENT,
-                f"for {_PATIENCE:.0f} s there was no moment at which nothing was being committed, so there is no point in time to "
+                f"for {_PATIENCE:.0f} s something was being committed at every moment, so there is no point in time to "
                 "compare at. Stop the workers (SIGTERM; their restart is exact), or wait for a quieter time, then start again.",
             )
 

@@ -74,7 +74,7 @@ class Progress:
         """A batch is in the read model."""
         topic = batch.place.topic
         self.taken[batch.place] = max(batch.read_to, self.taken.get(batch.place, 0))
-        self._starts.setdefault(batch.place, batch.read_from or (batch.records[0].offset if batch.records else batch.read_to))
+        self._starts.setdefault(batch.place, _start(batch))
         self.records[topic] = self.records.get(topic, 0) + len(batch.records)
         if batch.records:
             self._newest = max(self._newest or 0, batch.records[-1].timestamp * MILLISECOND)
@@ -117,6 +117,13 @@ class Progress:
         current = behind == 0 and self._silent_since is None
         as_of = max(self._asked_at, self._newest or 0) if current else self._newest
         return Status(self._ready, behind, wanted, reached, as_of, self._silent_since)
+
+
+def _start(batch: Batch) -> int:
+    """Where the first batch of a partition begins; from the beginning of the log that is its first record, if it has one."""
+    if batch.read_from is not None:
+        return batch.read_from
+    return batch.records[0].offset if batch.records else batch.read_to
 
 
 class Clock:

@@ -127,8 +127,8 @@ class Server:
 
 
 async def _harden(_: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+    kept = response.headers.get("Cache-Control", _HEADERS["Cache-Control"])
+    response.headers.update(_HEADERS | {"Cache-Control": kept})
 
 
 def _said(refusal: web.HTTPException) -> str:

@@ -11,6 +11,9 @@ from processors.shown.masking import Mask
 from schemas.application import OwnTopics
 from schemas.definitions import Funnel
 
+SHORTEST_TOKEN = 16
+"""Characters."""
+
 
 @dataclass(frozen=True)
 class InsightsSettings:
@@ -58,9 +61,15 @@ def check_address(settings: InsightsSettings) -> None:
     """Refuse to be asked by other machines without asking them who they are.
 
     Raises:
-        Stop: The address can be reached from outside, and there is no token.
+        Stop: The address can be reached from outside and there is no token, or the token could be guessed.
     """
     host, port = settings.address
+    if settings.token is not None and len(settings.token.strip()) < SHORTEST_TOKEN:
+        raise Stop(
+            INPUT,
+            f"insights.token: a token has at least {SHORTEST_TOKEN} characters, so that nobody guesses it: make one with "
+            "`openssl rand -hex 32`, or leave it out and listen on this machine only.",
+        )
     if settings.token is None and not is_loopback(host):
         raise Stop(
             INPUT,

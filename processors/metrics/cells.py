@@ -34,7 +34,7 @@ class Cell(NamedTuple):
         funnel: Its name.
         grain: Whose.
         name: Of the place, conversion or rate.
-        day: UTC day that it is about, since 1970.
+        day: UTC day that it is about, since 1970; None of all days that are no longer kept apart.
         place: Of what kind the place is; None of a conversion or a rate.
         recorded: UTC day on which it was announced or taken back; None of what is only known as of now.
         reason: Why.
@@ -47,7 +47,7 @@ class Cell(NamedTuple):
     funnel: str
     grain: str
     name: str
-    day: int
+    day: int | None
     place: str | None = None
     recorded: int | None = None
     reason: str | None = None
@@ -94,6 +94,11 @@ class Sum(msgspec.Struct, array_like=True, gc=False):
         for field, sums in other.money.items():
             for currency, amount in sums.items():
                 self.add(field, amount, currency)
+
+    def negated(self) -> "Sum":
+        """What takes it away."""
+        counts = {field: -count for field, count in self.counts.items()}
+        return Sum(counts, {field: {currency: -each for currency, each in sums.items()} for field, sums in self.money.items()})
 
     def __bool__(self) -> bool:
         """Whether anything is left."""
@@ -143,7 +148,12 @@ def record_body(cell: Cell, sums: Sum, partition: int) -> dict[str, Any]:
         body |= {"of": "rate" if cell.place is None else "stay", "chunk": cell.chunk}
     if cell.place is not None:
         body["place"] = cell.place
-    body |= {"segment": cell.segment, "segment_value": cell.value, "day": iso_day(cell.day), "partition": partition}
+    body |= {
+        "segment": cell.segment,
+        "segment_value": cell.value,
+        "day": None if cell.day is None else iso_day(cell.day),
+        "partition": partition,
+    }
     if cell.recorded is not None:
         body |= {"recorded": iso_day(cell.recorded), "reason": cell.reason}
     if cell.kind == "lengths":

@@ -51,6 +51,12 @@ class Stay(msgspec.Struct, frozen=True):
     sla_missed: bool
 
 
+class Cause(msgspec.Struct, frozen=True):
+    """Why it was published: fact, timer, or one of those to come."""
+
+    kind: str
+
+
 class Transition(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
     """A move of a position, or a notice that moves nothing."""
 
@@ -68,6 +74,7 @@ class Transition(msgspec.Struct, frozen=True, rename={"source": "from", "target"
     skipped: Sequence[str]
     flags: Sequence[str]
     effective_at: datetime
+    cause: Cause
     provenance: str
     segments: Mapping[str, str]
     value: Value | None

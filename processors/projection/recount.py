@@ -149,10 +149,10 @@ class _Recount:
         firsts.update((name, _First("stage", passed=entry)) for name in passed)
 
     def _is_known(self, move: Transition) -> bool:
-        """Whether the time of an entry says anything: a whole record has none, unless a field gives it (rule 21)."""
+        """Whether the time of an entry says anything: a whole record has none, unless a field or a timer gives it (rule 21)."""
         version = self._versions.get(move.version)
         dated = version is not None and move.target is not None and move.target.place[1] in version.dated
-        return dated or move.provenance != "snapshot"
+        return dated or move.provenance != "snapshot" or move.cause.kind == "timer"
 
     def _carry(self, firsts: dict[str, _First], before: VersionOutline | None, number: int) -> VersionOutline | None:
         """Who was in a stage that another has replaced goes on in that one, without having entered it."""

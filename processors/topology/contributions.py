@@ -118,19 +118,13 @@ class Contributions:
         """One operation: what it takes back, and what it says instead; of records that are `gone` nothing counts."""
         content = change.publication.content
         if change.operation == "retract":
-            self.content(content, -1, gone)
-            return
-        if change.amended is not None:
-            self.content(change.amended, -1, gone)
-        self.content(content, +1, gone)
+            self.exchange(content, None, gone)
+        else:
+            self.exchange(change.amended, content, gone)
 
-    def content(self, content: Move | Match, sign: int, gone: frozenset[str]) -> None:
-        """One move or match, once more or once less."""
-        if isinstance(content, Match):
-            self._post(self._match(content), sign)
-        elif content.deal not in gone:
-            for part in self._move(content):
-                self._post(part, sign)
+    def exchange(self, old: Move | Match | None, new: Move | Match | None, gone: frozenset[str] = _NONE) -> None:
+        """One move or match less, another one more; what both count for was not taken back."""
+        self._exchange(self._content(old, gone), self._content(new, gone))
 
     def positions(self, before: Stances, after: Stances) -> None:
         """What the positions of a subject were, less; what they are, more."""
@@ -141,15 +135,24 @@ class Contributions:
             self._firsts(deal, was, now)
             for old, new in zip_longest(self._standing(deal, was), self._standing(deal, now)):
                 if old != new:
-                    self._replace(old, new)
+                    self._exchange([old] if old else [], [new] if new else [])
 
-    def _replace(self, old: Part | None, new: Part | None) -> None:
-        if old is not None:
-            self._post(old, -1)
-        if new is not None:
-            self._post(new, +1)
+    def _exchange(self, old: list[Part], new: list[Part]) -> None:
+        for part in old:
+            if part not in new:
+                self._post(part, -1)
+        for part in new:
+            if part not in old:
+                self._post(part, +1)
 
     # --- moves and matches -----------------------------------------------------------------------------------------
+
+    def _content(self, content: Move | Match | None, gone: frozenset[str]) -> list[Part]:
+        if content is None:
+            return []
+        if isinstance(content, Match):
+            return [self._match(content)]
+        return [] if content.deal in gone else list(self._move(content))
 
     def _match(self, match: Match) -> Part:
         counts = {"counted" if match.counted else "repeats": 1, **({"advanced": 1} if match.advanced else {})}
@@ -178,24 +181,17 @@ class Contributions:
         for name in {**before, **after}:
             old, new = before.get(name), after.get(name)
             if old != new:
-                gone, come = self._first(deal, name, old), self._first(deal, name, new)
-                for part in gone:
-                    if part not in come:
-                        self._post(part, -1)
-                for part in come:
-                    if part not in gone:
-                        self._post(part, +1)
+                self._exchange(self._first(deal, name, old), self._first(deal, name, new))
 
     def _first(self, deal: str, name: str, first: First | None) -> list[Part]:
         if first is None or first.carried:
             return []
-        place, grain, parts = first.place, self._grain(deal), []
-        if (reached := first.reached) is not None:
-            counts = _REACHED if first.passed is None else _PASSED
-            parts.append(Part(self._reported("entries", grain, name, reached.at, place), reached.segments, counts))
-        if (touched := first.touched) is not None:
-            parts.append(Part(self._reported("entries", grain, name, touched.at, place), touched.segments, _FIRST))
-        return parts
+        entries = ((first.reached, _REACHED), (first.passed, _INFERRED), (first.touched, _FIRST))
+        return [
+            Part(self._reported("entries", self._grain(deal), name, entry.at, first.place), entry.segments, counts)
+            for entry, counts in entries
+            if entry is not None
+        ]
 
     def _standing(self, deal: str, stance: Stance | None) -> Iterator[Part | None]:
         """What holds of a position now: where it stands, how far it came, and its rates; always in this order."""
@@ -270,9 +266,9 @@ def contributed(timeline: Timeline, lineage: Lineage) -> list[Posting]:
     """All that a timeline contributes (invariant 4), as if it had been recorded in one go, in order, on the first of all days."""
     present, contributions = stances(lineage, timeline.state), Contributions(lineage, 0, "live")
     for move in timeline.moves:
-        contributions.content(move, +1, present.gone)
+        contributions.exchange(None, move, present.gone)
     for match in timeline.matches:
-        contributions.content(match, +1, present.gone)
+        contributions.exchange(None, match, present.gone)
     contributions.positions(NOWHERE, present)
     return contributions.postings
 
@@ -311,6 +307,6 @@ _MISSED: Mapping[str, int] = {"sla_missed": 1}
 _RECOVERED: Mapping[str, int] = {"sla_recovered": 1}
 _ENDED: Mapping[str, int] = {"ended": 1}
 _REACHED: Mapping[str, int] = {"reached_first": 1}
-_PASSED: Mapping[str, int] = {"reached_first": 1, "inferred": 1}
+_INFERRED: Mapping[str, int] = {"inferred": 1}
 _FIRST: Mapping[str, int] = {"touched_first": 1}
 _FURTHEST: Mapping[str, int] = {"furthest": 1}

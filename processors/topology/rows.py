@@ -10,7 +10,7 @@ and all rows of an entity lie together. The same keys and bytes are mirrored in 
 | `h` entity funnel | `HeadRow`: the open page of one funnel's history, the state before and after the last instant |
 | `p` entity funnel time | `Page`: an older stretch of that history, the newest first |
 | `t` time entity funnel | the entity's identifier: a timer of this subject may be due then |
-| `m` cell | `SumRow`: a partial sum of the published numbers |
+| `m` day cell | `SumRow`: a partial sum of the published numbers |
 | `w` | `Watermarks` of the partition |
 
 A row's array may grow at its end: roles and claims of the identity protocol have their place there.
@@ -158,8 +158,16 @@ def page_key(prefix: bytes, start: int) -> bytes:
     return prefix + (_LAST - start).to_bytes(8, "big")
 
 
+def sum_key(cell: Cell) -> bytes:
+    """Key of a sum: by the day it is about, the earliest first, and behind them what is about no day; last who stands where."""
+    day = (cell.day + _OFFSET if cell.day is not None else 2 * _OFFSET - 1).to_bytes(8, "big")
+    digest = blake2b(msgspec.msgpack.encode(cell), digest_size=16).digest()
+    return (STANDING_PREFIX if cell.kind == "standing" else DAYS_PREFIX) + day + digest
+
+
 WATERMARKS_KEY = b"w"
-SUMS_PREFIX = b"m"
+DAYS_PREFIX = b"md"
+STANDING_PREFIX = b"ms"
 TIMERS_PREFIX = b"t"
 _TIME, _ENTITY = slice(1, 9), slice(9, 25)
 

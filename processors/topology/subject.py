@@ -20,8 +20,6 @@ from processors.topology.publishing import Moment, Publisher, Shown, shown
 from schemas.facts import Fact
 from schemas.instants import DAY, format_instant
 
-_NOBODY: frozenset[str] = frozenset()
-
 
 class Seen(NamedTuple):
     """How a funnel stands: what snapshots show of it, and what of it counts."""
@@ -215,7 +213,7 @@ class Subject:
         before, after = present.before.stances, stances(lineage, present.state)
         for deal in before.gone ^ after.gone:
             for move in self._standing(lineage, deal):
-                contributions.content(move, -1 if deal in after.gone else +1, _NOBODY)
+                contributions.exchange(*((move, None) if deal in after.gone else (None, move)))
         for change in changes:
             contributions.change(change, after.gone)
         contributions.positions(before, after)

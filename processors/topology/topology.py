@@ -24,4 +24,4 @@ class Topology:
         self.timed = program.timed
         self.ingest = Ingest(program)
         self.advance = Advance(program)
-        self.post = Sums(Publisher(program.application)).post
+        self.post = Sums(Publisher(program.application), program.keep_metrics).post

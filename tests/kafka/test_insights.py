@@ -125,11 +125,16 @@ def entries(number: int, reason: str) -> bytes:
     return json.dumps(said | when | {"reached_first": number}).encode()
 
 
+def sending(funnelled: Funnelled) -> None:
+    for first in range(0, 600, 20):
+        funnelled.send(*people(first, first + 20))
+
+
 def test_it_is_killed_while_transitions_flow(funnelled: Funnelled, running: list[InsightsProcess]) -> None:
     """It has everything again after each kill -9, from the topics alone; no number is lost or counted twice."""
     worker = funnelled.app.worker("one").start().wait_ready()
     running.append(insights := funnelled.insights().start())
-    flow = threading.Thread(target=lambda: [funnelled.send(*people(at, at + 20)) for at in range(0, 600, 20)])
+    flow = threading.Thread(target=sending, args=(funnelled,))
     flow.start()
     try:
         for _ in range(3):

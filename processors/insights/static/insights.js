@@ -13,9 +13,9 @@
     made.textContent = text;
     return made;
   };
-  const row = ({ handle, record }) => {
+  const row = (isNew) => ({ handle, record }) => {
     const made = document.createElement("tr");
-    made.className = `op-${record.op} new`;
+    made.className = `op-${record.op}${isNew ? " new" : ""}`;
     const link = document.createElement("a");
     link.href = `/leads/${encodeURIComponent(handle)}`;
     link.textContent = record.subject.id;
@@ -36,8 +36,8 @@
     if (!answer.ok) throw new Error(String(answer.status));
     const { cursor: next, transitions } = await answer.json();
     const begun = cursor.split("-")[0] === next.split("-")[0];
-    if (!begun) body.replaceChildren(...transitions.map(row));
-    else body.prepend(...transitions.reverse().map(row));
+    if (!begun) body.replaceChildren(...transitions.map(row(false)));
+    else body.prepend(...transitions.reverse().map(row(true)));
     cursor = next;
     while (body.rows.length > most) body.deleteRow(-1);
     if (body.rows.length) document.getElementById("nothing").hidden = true;
