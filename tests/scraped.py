@@ -3,14 +3,12 @@
 Labels whose values come from records, such as a currency, are there because a record of each kind was read.
 """
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import msgspec
-from aiohttp.test_utils import TestClient, TestServer
 from faust.types import TP
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,8 +18,8 @@ from processors.engine.metrics import Metrics
 from processors.insights.committed import Batch, Record
 from processors.insights.progress import Progress
 from processors.insights.read_model import ReadModel
-from processors.insights.server import Server
 from processors.insights.settings import InsightsSettings
+from tests.insights_site import Site
 from tests.insights_world import AS_OF, FUNNEL, configure, settings_of
 from tests.whole_path import WORLD
 
@@ -48,21 +46,13 @@ def of_insights() -> Iterator[Sample]:
     with TemporaryDirectory() as folder:
         Path(folder, "funnel.yml").write_text(FUNNEL)
         settings = settings_of(configure(Path(folder)))
-        return _samples(asyncio.run(_answer(settings)))
-
-
-async def _answer(settings: InsightsSettings) -> str:
     model, progress = ReadModel(settings), Progress()
     for batch in _batches(settings):
-        await model.take(batch)
+        model.put(batch)
         progress.take(batch)
     progress.answered(progress.taken, AS_OF)
-    async with TestClient(TestServer(Server(settings, model, progress, lambda: AS_OF).app)) as client:
-        answer = await client.get("/metrics")
-        assert answer.status == 200
-        text = await answer.text()
-    await model.close()
-    return text
+    with Site(settings, model, progress) as site:
+        return _samples(site.get("/metrics").body)
 
 
 def _batches(settings: InsightsSettings) -> Iterator[Batch]:

@@ -1,14 +1,18 @@
 """docker-compose.yml against the program and the repository: what it calls, mounts and keeps."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+from processors.cli.insights import insights_settings
+from processors.cli.loading import load
 from processors.cli.main import app
 from processors.configuration.definitions import load_definitions
+from processors.insights.settings import check_address
 from processors.simulation.traffic import SOURCES
 from schemas.application import Application, Insights
 from tests.promql import INSIGHTS, PROMETHEUS, WORKER, targets
@@ -77,13 +81,21 @@ def test_the_published_port_is_the_one_that_is_listened_on_and_asked_for_health(
 
 def test_insights_is_shown_to_nobody_without_the_token_that_prometheus_has() -> None:
     """It listens on the container's network, so it refuses to start without one; both read the same secret."""
-    assert INSIGHTS_TOLD.token is not None
     assert SERVICES["prometheus"]["secrets"] == SERVICES["insights"]["secrets"] == ["insights-token"]
     jobs = {job["job_name"]: job for job in YAML(typ="safe").load(PROMETHEUS.read_text())["scrape_configs"]}
     assert jobs[INSIGHTS]["authorization"] == {"credentials_file": "/run/secrets/insights-token"}
+
+
+def test_the_programs_take_the_configuration_as_it_is_mounted(tmp_path: Path) -> None:
+    """With the secret and the definitions where this machine has them."""
     default = re.fullmatch(r"\$\{\w+:-\./(.+)\}", COMPOSE["secrets"]["insights-token"]["file"])
     assert default is not None
-    assert (ROOT / default[1]).read_text().strip()
+    config = tmp_path / "funnelstream.yml"
+    text = CONFIGURATION.read_text().replace("/run/secrets/insights-token", str(ROOT / default[1]))
+    config.write_text(text.replace(APPLICATION.definitions, str(ROOT / "funnels")))
+    settings = insights_settings(load(config))
+    check_address(settings)
+    assert settings.token == (ROOT / default[1]).read_text().strip()
 
 
 def test_ports_are_open_to_this_machine_only_and_images_are_pinned() -> None:
