@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from processors.metrics.cells import RETRACTED, Cell, Sum, read_record, restated
 from processors.metrics.lengths import bucket_of
@@ -199,8 +200,17 @@ def test_days_that_are_no_longer_kept_become_one_sum() -> None:
     assert days == {None}
     standing = {cell: found for cell, found in whole.numbers().items() if cell.kind == "standing"}
     assert {cell: found for cell, found in run.numbers().items() if cell.kind == "standing"} == standing
-    assert restated((cell._replace(day=None), found) for cell, found in run.numbers().items()) == restated(
-        (cell._replace(day=None), found) for cell, found in whole.numbers().items()
+    assert restated((replace(cell, day=None), found) for cell, found in run.numbers().items()) == restated(
+        (replace(cell, day=None), found) for cell, found in whole.numbers().items()
     )
     tombs = [record for record in run.published if record.topic == "metrics" and record.value is None]
     assert tombs, "what was published of the day is taken away"
+
+
+def test_rule_23_a_later_version_counts_in_its_rates_who_was_there_before() -> None:
+    """Its cohorts begin with the first entry, whenever that was; those of the version before go on."""
+    before = definition(RATES)
+    after = {**before, "version": 2, "effective_from": START + 2 * HOUR, "rates": [{"from": "a", "to": "b", "within": "4d"}]}
+    run = History(program(before, after)).take([fact(0, "A"), fact(3, "A")])
+    rates = {cell.name: found.counts for cell, found in run.numbers().items() if cell.kind == "rate"}
+    assert rates == dict.fromkeys(("a->b", "a->b within 2d", "a->b within 4d"), {"started": 1})
