@@ -1,7 +1,7 @@
 """PromQL expressions against the series that there are: what they read must exist, and labels must be where they are used.
 
 Prometheus refuses neither a metric nor a label that does not exist: the alert never fires, the panel stays empty. `Series` says
-which there are: those of a worker with its configuration, scraped, besides Prometheus' own and those that recording rules make.
+which there are: those of a worker and of insights, scraped, besides Prometheus' own and those that recording rules make.
 `labels` infers the labels of an expression's result, and raises where something cannot be.
 """
 
@@ -10,21 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 import promql_parser as promql
-from prometheus_client.exposition import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from processors.cli.run import engine_settings
-from processors.engine.metrics import Metrics
+from tests.scraped import of_a_worker, of_insights
 from tests.shared_material import ROOT
-from tests.whole_path import WORLD
 
 Labels = frozenset[str]
 
 RULES = ROOT / "deploy/prometheus/rules.yml"
 PROMETHEUS = ROOT / "deploy/prometheus/prometheus.yml"
+WORKER, INSIGHTS = "funnelstream-worker", "funnelstream-insights"
+"""The jobs that read them."""
 
-_KEEP_LABELS = {"deriv", "increase", "min_over_time", "rate", "time"}
+_KEEP_LABELS = {"deriv", "increase", "min_over_time", "rate", "sort_desc", "time"}
 """The functions in use that give what they are given, under its labels."""
 
 
@@ -117,6 +115,8 @@ class Series:
             return labels
         if name == "absent":
             return frozenset()
+        if name == "scalar":
+            return None
         if name == "histogram_quantile" and labels is not None:
             if "le" not in labels:
                 raise Impossible(f"no label le to take a quantile of in {call.prettify()}")
@@ -126,7 +126,7 @@ class Series:
 
 @functools.cache
 def series() -> Series:
-    """What Prometheus has when it is started with deploy/prometheus and reads a worker."""
+    """What Prometheus has when it is started with deploy/prometheus and reads a worker and insights."""
     found = Series(chain(_scraped(), _of_prometheus()))
     for rule in rules():
         if "record" in rule:
@@ -139,28 +139,25 @@ def rules() -> list[dict]:
     return [rule for group in YAML(typ="safe").load(RULES.read_text())["groups"] for rule in group["rules"]]
 
 
-def targets() -> dict[str, str]:
-    """The labels that the worker's series get besides its own."""
-    (job,) = YAML(typ="safe").load(PROMETHEUS.read_text())["scrape_configs"]
-    (static,) = job["static_configs"]
-    return {"job": job["job_name"], "instance": static["targets"][0], **static["labels"]}
+def targets() -> dict[str, dict[str, str]]:
+    """The labels that the series of a program get besides its own, by job."""
+    found = {}
+    for job in YAML(typ="safe").load(PROMETHEUS.read_text())["scrape_configs"]:
+        (static,) = job["static_configs"]
+        found[job["job_name"]] = {"job": job["job_name"], "instance": static["targets"][0], **static["labels"]}
+    return found
 
 
 def _scraped() -> Iterator[tuple[str, dict[str, str]]]:
-    """What a worker that has just begun answers, and has a partition."""
-    settings, metrics = engine_settings(WORLD, "worker-1"), Metrics()
-    topics = [*settings.source_topics, settings.topics.facts]
-    metrics.initialise(WORLD.program.definitions.digest, settings.source_topics, topics, settings.label_sets)
-    for gauge in (metrics.lag, metrics.lag_seconds, metrics.watermark):
-        gauge.labels(topics[0], "0")
-    for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):
-        for sample in family.samples:
-            yield sample.name, {**sample.labels, **targets()}
+    for job, samples in ((WORKER, of_a_worker()), (INSIGHTS, of_insights())):
+        for name, labels in samples:
+            yield name, {**labels, **targets()[job]}
 
 
 def _of_prometheus() -> Iterator[tuple[str, dict[str, str]]]:
-    yield "up", targets()
-    for rule in rules():
-        if "alert" in rule:
-            for state in ("pending", "firing"):
-                yield "ALERTS", {"alertname": rule["alert"], "alertstate": state, **rule["labels"], **targets()}
+    for labels in targets().values():
+        yield "up", labels
+        for rule in rules():
+            if "alert" in rule:
+                for state in ("pending", "firing"):
+                    yield "ALERTS", {"alertname": rule["alert"], "alertstate": state, **rule["labels"], **labels}

@@ -28,6 +28,7 @@ from processors.cli.run import run
 from processors.cli.schema import schema
 from processors.cli.tap import tap
 from processors.cli.topics import topics
+from processors.cli.traffic import traffic
 from processors.engine.stop import BUG, Stop
 
 INTERRUPTED = 130
@@ -63,6 +64,7 @@ app.command()(report)
 app.command()(insights)
 app.command()(check)
 app.command()(demo)
+app.command()(traffic)
 app.command()(lint)
 app.command("test")(cases)
 app.command()(docs)

@@ -14,13 +14,14 @@ from prometheus_client.exposition import generate_latest
 from processors.insights.progress import Status
 from processors.metrics.outlines import FunnelOutline, Outlines
 from processors.projection.answers import Value
-from processors.projection.journal import Tallied
+from processors.projection.journal import Tallied, Violated
 from processors.projection.totals import Both, ConversionTotals, PlaceTotals, SliceTotals, Totals
 
 NOWHERE = "(none)"
 """No stage, in `from_stage` and `to_stage`."""
 CURRENCIES = 50
 """Values of the label `currency`, where `limits.label_values` does not say less."""
+_POLICIES = ("skip", "backward")
 _REASONS = ("late", "deletion", "definition", "identity", "merge", "erasure")
 
 _PLACES = {
@@ -76,11 +77,12 @@ class Exposition:
         self._most_currencies = min(outlines.label_values or CURRENCIES, CURRENCIES)
         self._folded: dict[tuple[str, str, str], int] = {}
 
-    def business(self, numbers: Iterable[Numbers], tallies: Iterable[Tallied]) -> bytes:
+    def business(self, numbers: Iterable[Numbers], tallies: Iterable[Tallied], violations: Iterable[Violated]) -> bytes:
         """The business metrics as text."""
         found = [*numbers]
-        families = [*_entries(found), *_standing(found), *_conversions(found), *_corrections(found)]
-        families += [self._values(found), *_moves(found, tallies), *_segments(found), self._overflow(found)]
+        families = [_order(found), *_entries(found), *_standing(found), *_conversions(found), *_rates(found)]
+        families += [self._values(found), *_corrections(found), *_moves(found, tallies), *_violations(found, violations)]
+        families += [*_segments(found), self._overflow(found)]
         return _text(families)
 
     def _values(self, numbers: Sequence[Numbers]) -> Metric:
@@ -151,6 +153,17 @@ def _entries(numbers: Sequence[Numbers]) -> Iterator[Metric]:
             yield from (announced, retracted)
 
 
+def _order(numbers: Sequence[Numbers]) -> Metric:
+    """What Prometheus does not keep: in which order the stages come."""
+    order = GaugeMetricFamily(
+        "funnel_stage_position", "Which stage it is, from the first one on.", labels=("funnel", "grain", "stage")
+    )
+    for outline, _, _ in numbers:
+        for position, stage in enumerate(outline.stages, 1):
+            order.add_metric((outline.funnel, outline.grain, stage), position)
+    return order
+
+
 def _standing(numbers: Sequence[Numbers]) -> Iterator[Metric]:
     ended = ("funnel_outcome_leads", "standing", "How paths ended, as known now.")
     for kind, (name, field, line) in (*(("stage", each) for each in _STANDING), ("outcome", ended)):
@@ -173,6 +186,18 @@ def _conversions(numbers: Sequence[Numbers]) -> Iterator[Metric]:
         yield from (announced, retracted)
 
 
+def _rates(numbers: Sequence[Numbers]) -> Iterator[Metric]:
+    """Both ends of every declared rate: over any time, the increase of one by that of the other is a period rate."""
+    for end in ("from", "to"):
+        announced, retracted = _counters(f"funnel_rate_{end}_entries", f"Entries into the `{end}` of a declared rate", "rate")
+        for outline, totals, _ in numbers:
+            for rate in outline.rates:
+                both = totals.entries(rate, rate.start if end == "from" else rate.end)
+                announced.add_metric((outline.funnel, outline.grain, rate.name), both.announced)
+                retracted.add_metric((outline.funnel, outline.grain, rate.name), both.retracted)
+        yield from (announced, retracted)
+
+
 def _corrections(numbers: Sequence[Numbers]) -> Iterator[Metric]:
     announced, retracted = _counters("funnel_corrections", "Entries announced out of order, by why", "reason")
     for outline, totals, _ in numbers:
@@ -191,6 +216,18 @@ def _moves(numbers: Sequence[Numbers], tallies: Iterable[Tallied]) -> Iterator[M
         if {origin, target} <= known.get((funnel, grain), set()) and op != "amend" and kind != "notice":
             labels = (funnel, grain, origin or NOWHERE, target or NOWHERE, kind)
             (announced if op == "announce" else retracted).add_metric(labels, times)
+    yield from (announced, retracted)
+
+
+def _violations(numbers: Sequence[Numbers], violations: Iterable[Violated]) -> Iterator[Metric]:
+    announced, retracted = _counters("funnel_policy_violations", "Published moves that violate a policy", "policy")
+    found = {(each.funnel, each.grain, each.policy): each for each in violations}
+    for outline, _, _ in numbers:
+        for policy in _POLICIES:
+            labels = (outline.funnel, outline.grain, policy)
+            violated = found.get(labels, Violated(*labels, 0, 0))
+            announced.add_metric(labels, violated.announced)
+            retracted.add_metric(labels, violated.retracted)
     yield from (announced, retracted)
 
 

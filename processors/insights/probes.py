@@ -53,8 +53,8 @@ class Probes:
     def _business(self) -> bytes:
         """Business metrics, made anew only where something has changed; on the thread of the read model."""
         if self._scraped is None or self._scraped[0] != self._model.changes:
-            numbers = map(self._numbers, self._outlines.funnels)
-            self._scraped = self._model.changes, self._exposition.business(numbers, self._model.journal.tallies())
+            numbers, journal = map(self._numbers, self._outlines.funnels), self._model.journal
+            self._scraped = self._model.changes, self._exposition.business(numbers, journal.tallies(), journal.violations())
         return self._scraped[1]
 
     def _numbers(self, outline: FunnelOutline) -> Numbers:

@@ -24,7 +24,11 @@ CREATE INDEX of_standing ON stands (subject);
 CREATE TABLE tally (
     funnel TEXT, grain TEXT, origin TEXT, target TEXT, kind TEXT, op TEXT, count INTEGER NOT NULL,
     PRIMARY KEY (funnel, grain, origin, target, kind, op)) WITHOUT ROWID;
+CREATE TABLE violation (
+    funnel TEXT, grain TEXT, policy TEXT, announced INTEGER NOT NULL, retracted INTEGER NOT NULL,
+    PRIMARY KEY (funnel, grain, policy)) WITHOUT ROWID;
 """
+_VIOLATION = "policy_violation:"
 
 
 class _Place(msgspec.Struct):
@@ -56,6 +60,12 @@ class Transition(msgspec.Struct):
     recorded_at: datetime
     from_: _Place | None = msgspec.field(name="from")
     to: _Place | None
+    flags: list[str] = []
+
+    @property
+    def violated(self) -> set[str]:
+        """The policies that it violates, without the prefix of their flags."""
+        return {flag.removeprefix(_VIOLATION) for flag in self.flags if flag.startswith(_VIOLATION)}
 
 
 class Lead(msgspec.Struct):
@@ -87,6 +97,16 @@ class Tallied(NamedTuple):
     kind: str
     op: str
     times: int
+
+
+class Violated(NamedTuple):
+    """How many moves were published as violations of a policy, and of how many of them that was taken back."""
+
+    funnel: str
+    grain: str
+    policy: str
+    announced: int
+    retracted: int
 
 
 class Journal:
@@ -163,6 +183,10 @@ class Journal:
         """How many operations there were."""
         return [Tallied(*row) for row in self._connection.execute("SELECT * FROM tally")]
 
+    def violations(self) -> list[Violated]:
+        """How many moves violated a policy; those that none did are left out."""
+        return [Violated(*row) for row in self._connection.execute("SELECT * FROM violation")]
+
     def _put_transition(self, read: Transition, body: bytes) -> None:
         row = (
             read.transition_id,
@@ -182,6 +206,30 @@ class Journal:
                 "INSERT INTO tally VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
                 (read.funnel, grain, origin, target, read.kind, read.op),
             )
+            self._put_violations(read, grain)
+
+    def _put_violations(self, read: Transition, grain: str) -> None:
+        announced, retracted = self._flagged(read)
+        for policy in announced | retracted:
+            self._connection.execute(
+                "INSERT INTO violation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                " announced = announced + excluded.announced, retracted = retracted + excluded.retracted",
+                (read.funnel, grain, policy, int(policy in announced), int(policy in retracted)),
+            )
+
+    def _flagged(self, read: Transition) -> tuple[set[str], set[str]]:
+        """The policies that an operation says are violated, and those of which it takes that back.
+
+        An amendment is held against the revision before; where that is no longer on the topic, it counts for nothing.
+        """
+        if read.op == "announce":
+            return read.violated, set()
+        if read.op == "retract":
+            return set(), read.violated
+        query = "SELECT body FROM happened WHERE id = ? AND revision = ?"
+        before = self._connection.execute(query, (read.transition_id, read.revision - 1)).fetchone()
+        known = read.violated if before is None else decode_transition(before[0]).violated
+        return read.violated - known, known - read.violated
 
     def _happenings(self, query: str, values: Sequence[object]) -> list[Happening]:
         return [Happening(*row) for row in self._connection.execute(query, values)]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from processors.metrics.days import ALWAYS, Span
-from processors.metrics.outlines import FunnelOutline
+from processors.metrics.outlines import FunnelOutline, RateOutline
 from processors.projection.answers import Slice
 from processors.projection.database import Asked, Database
 from schemas.instants import SECOND
@@ -27,6 +27,7 @@ class PlaceTotals(NamedTuple):
     every: Both = Both()
     first: Both = Both()
     reached: Both = Both()
+    inferred: Both = Both()
     sla_missed: Both = Both()
     overdue: int = 0
     standing: int = 0
@@ -51,6 +52,15 @@ class Totals(NamedTuple):
     conversions: dict[str, ConversionTotals]
     corrections: dict[str, Both]
 
+    def entries(self, rate: RateOutline, place: str) -> Both:
+        """Entries into one end of a rate, counted as the rate says: what a period rate divides (rule 25)."""
+        of = next((totals for (_, name), totals in self.places.items() if name == place), PlaceTotals())
+        if rate.entries == "first":
+            return of.reached if rate.count == "reached" else of.first
+        if rate.count == "touched":
+            return of.every
+        return Both(of.every.announced + of.inferred.announced, of.every.retracted + of.inferred.retracted)
+
 
 class SliceTotals(NamedTuple):
     """Who reached each place of a slice, and who stands there, as known now; by kind and name of the place."""
@@ -59,7 +69,7 @@ class SliceTotals(NamedTuple):
     standing: dict[tuple[str, str], int]
 
 
-_ENTRIES = ("touched_every", "touched_first", "reached_first", "sla_missed")
+_ENTRIES = ("touched_every", "touched_first", "reached_first", "inferred", "sla_missed")
 _MATCHES = ("counted", "repeats", "advanced")
 
 
@@ -69,8 +79,8 @@ def totals(database: Database, outline: FunnelOutline) -> Totals:
     overdue = "SUM(sla_missed - sla_missed_retracted - sla_recovered + sla_recovered_retracted)"
     places: dict[tuple[str, str], PlaceTotals] = {}
     for kind, name, late, *sums in database.sums(Asked("entries", of), f"{overdue}, {_both(_ENTRIES)}", "place, name"):
-        every, first, reached, missed = _pairs(sums)
-        places[kind, name] = PlaceTotals(every, first, reached, missed, late)
+        every, first, reached, inferred, missed = _pairs(sums)
+        places[kind, name] = PlaceTotals(every, first, reached, inferred, missed, late)
     for kind, name, standing, furthest in database.sums(Asked("standing", of), "SUM(standing), SUM(furthest)", "place, name"):
         places[kind, name] = places.get((kind, name), PlaceTotals())._replace(standing=standing, furthest=furthest)
     lengths = "SUM(timed), SUM(total_s), SUM(total_rest)"

@@ -17,7 +17,8 @@ WEB_EVENTS = ("Form Submitted", "Demo Requested", "Signed Up")
 LIFECYCLE = ("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer")
 _PAGES = ("Home", "Pricing", "Docs", "Blog", "Customers")
 _CAMPAIGNS = ("google", "newsletter", "linkedin", "partner")
-
+SOURCES = {"web": "segment", "crm": "hubspot"}
+"""The sources that the records are of, and their formats."""
 
 STAYS_UNKNOWN, SENT_TWICE, COMES_LATE, WEBHOOK_RETRIED = 0.7, 0.05, 0.06, 0.04
 GOES_ON, SKIPS, FALLS_BACK = 0.62, 0.25, 0.15
@@ -41,12 +42,19 @@ class _Due(NamedTuple):
 class Traffic:
     """A stream of records of about `rate` a second."""
 
-    def __init__(self, rate: float, seed: int = 1) -> None:
+    def __init__(self, rate: float, seed: int = 1, first_contact: int = 1001) -> None:
+        """Invent people.
+
+        Args:
+            rate: Records a second.
+            seed: Who they are.
+            first_contact: The number of the first of them in the CRM; those after it count up.
+        """
         self._random = random.Random(seed)
         self._rate = rate
         self._waiting: list[_Due] = []
         self._numbers = count()
-        self._contacts = count(1001)
+        self._contacts = count(first_contact)
         self._arrived = 0.0
 
     def until(self, elapsed: float, now: int) -> Iterator[Message]:

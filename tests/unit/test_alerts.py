@@ -1,4 +1,4 @@
-"""deploy/prometheus: rules that read what workers export, alerts that say what to do, and their given/expect cases."""
+"""deploy/prometheus: rules that read what the programs export, alerts that say what to do, and their given/expect cases."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,8 @@ from tests.promql import PROMETHEUS, RULES, Impossible, Series, rules, series
 from tests.promtool import promtool
 from tests.shared_material import ROOT
 
-CASES = RULES.with_name("rules_test.yml")
+CASES = sorted(RULES.parent.glob("*_test.yml"))
+TOKEN = ROOT / "deploy/compose/insights-token"
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 ALERTS = [rule for rule in rules() if "alert" in rule]
 
@@ -48,21 +49,29 @@ def test_the_documents_have_no_alert_that_is_not_there() -> None:
 def test_an_alert_is_shown_firing_and_not_firing(alert: dict) -> None:
     shown = [
         bool(case.get("exp_alerts"))
-        for test in YAML(typ="safe").load(CASES.read_text())["tests"]
+        for cases in CASES
+        for test in YAML(typ="safe").load(cases.read_text())["tests"]
         for case in test["alert_rule_test"]
         if case["alertname"] == alert["alert"]
     ]
     assert {*shown} == {True, False}
 
 
-def test_promtool_accepts_the_configuration_and_the_rules() -> None:
-    for arguments in (("check", "config", str(PROMETHEUS)), ("check", "rules", "--lint=all", "--lint-fatal", str(RULES))):
+def test_promtool_accepts_the_configuration_and_the_rules(tmp_path: Path) -> None:
+    """With the token where the configuration expects it, which is within the container."""
+    written = PROMETHEUS.read_text()
+    assert "/run/secrets/insights-token" in written
+    config = tmp_path / PROMETHEUS.name
+    config.write_text(written.replace("/run/secrets/insights-token", str(TOKEN)))
+    (tmp_path / RULES.name).write_text(RULES.read_text())
+    for arguments in (("check", "config", str(config)), ("check", "rules", "--lint=all", "--lint-fatal", str(RULES))):
         done = promtool(*arguments)
         assert done.returncode == 0, done.stdout
 
 
-def test_the_cases_of_the_alerts_hold() -> None:
-    done = promtool("test", "rules", str(CASES))
+@pytest.mark.parametrize("cases", CASES, ids=lambda cases: cases.stem)
+def test_the_cases_of_the_alerts_hold(cases: Path) -> None:
+    done = promtool("test", "rules", str(cases))
     assert done.returncode == 0, done.stdout
 
 

@@ -1,4 +1,4 @@
-"""deploy/grafana: panels that show what workers export, in terms a stranger understands, and files that Grafana finds."""
+"""deploy/grafana: panels that show what the programs export, in terms a stranger understands, and files that Grafana finds."""
 
 import json
 import re
@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.promql import series
+from tests.scraped import of_insights
 from tests.shared_material import ROOT
 
 GRAFANA = ROOT / "deploy/grafana"
@@ -46,14 +47,15 @@ def test_every_panel_shows_what_there_is(panel: dict) -> None:
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_panel_says_what_it_shows(panel: dict) -> None:
-    """In one sentence, in a unit, from the chosen Prometheus, and no rate over a window of its own."""
+    """In one sentence, in a unit, from the chosen Prometheus, and no rate over a window that the sentence does not name."""
     assert re.fullmatch(r"[A-Z`].*[^.]\.", panel["description"])
     assert ". " not in panel["description"]
     assert panel["type"] == "table" or panel["fieldConfig"]["defaults"]["unit"]
     assert [panel["datasource"], *(target["datasource"] for target in panel["targets"])] == [DATASOURCE] * (
         1 + len(panel["targets"])
     )
-    assert {*re.findall(r"\[(.+?)\]", " ".join(t["expr"] for t in panel["targets"]))} <= {"$__rate_interval", "$__range"}
+    named = {"1d"} if "24 hours" in panel["description"] else set()
+    assert {*re.findall(r"\[(.+?)\]", " ".join(t["expr"] for t in panel["targets"]))} <= {"$__rate_interval", "$__range"} | named
 
 
 @each_dashboard
@@ -90,6 +92,12 @@ def test_every_metric_of_a_worker_is_on_the_processor_dashboard() -> None:
     shown = (GRAFANA / "dashboards/processor.json").read_text()
     documented = re.findall(r"^\| `(funnelstream_worker_\w+)` \|", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
     assert [name for name in documented if name not in shown] == []
+
+
+def test_every_metric_of_insights_is_on_the_funnel_dashboard() -> None:
+    """What was taken back is shown as its difference or beside it."""
+    shown = (GRAFANA / "dashboards/funnel.json").read_text()
+    assert [name for name, _ in of_insights() if name.replace("_retracted_total", "") not in shown] == []
 
 
 @each_dashboard

@@ -87,6 +87,9 @@ RETRACTED = {
     "funnel_conversion_repeats_total",
     "funnel_conversions_advanced_total",
     "funnel_transitions_total",
+    "funnel_policy_violations_total",
+    "funnel_rate_from_entries_total",
+    "funnel_rate_to_entries_total",
     "funnel_corrections_total",
 }
 
