@@ -8,10 +8,13 @@ from typing import NamedTuple
 from processors.configuration.application import WrittenApplication, load_application
 from processors.configuration.definitions import DefinitionSet, load_definitions
 from processors.configuration.problems import Problem, Unreadable, errors, in_order
+from processors.configuration.rates_file import load_rates
 from processors.configuration.unbuilt import unbuilt
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.topology.program import Program
+from schemas.application import Application
 from schemas.definitions import Funnel
+from schemas.exchange import DatedRate
 
 
 class Loaded(NamedTuple):
@@ -43,6 +46,23 @@ def load(config: Path) -> Loaded:
         print(f"warning: {problem}", file=sys.stderr)
     files = tuple(Path(file.document.file) for file in definitions.files)
     return Loaded(application, definitions.funnels, files, Program(definitions.funnels, application))
+
+
+def load_exchange_rates(application: Application) -> tuple[DatedRate, ...]:
+    """The rates at which amounts are shown in the reporting currency, by day; none without `money` in the configuration.
+
+    Raises:
+        Stop: With code 1 after every mistake was printed, or 3 when the file cannot be read.
+    """
+    if application.money is None:
+        return ()
+    try:
+        rates, problems = load_rates(application.money)
+    except Unreadable as error:
+        raise Stop(ENVIRONMENT, str(error)) from error
+    if problems:
+        raise refused(problems, "the exchange rates")
+    return rates
 
 
 def load_definitions_beside(path: Path) -> DefinitionSet:

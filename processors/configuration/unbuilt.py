@@ -73,7 +73,6 @@ _IN_APPLICATION = (
     _Unbuilt("look_back", _at("identity", "look_back"), "leave it out"),
     _Unbuilt("max_per_lead", _at("identity", "namespaces", "*", "max_per_lead"), "leave it out"),
     _Unbuilt("limits.label_values", _at("limits", "label_values"), "leave it out"),
-    _Unbuilt("money", _at("money"), "leave it out"),
     _Unbuilt("insights", _at("insights"), "leave it out"),
 )
 
