@@ -12,8 +12,8 @@ import typer
 from processors.cli.tables import Format, print_csv
 from processors.configuration.application import load_application
 from processors.configuration.definitions import load_definitions
+from processors.configuration.exchange_rates import load_rates
 from processors.configuration.problems import Problem, Unreadable, errors, in_order
-from processors.configuration.rates_file import load_rates
 from processors.configuration.unbuilt import unbuilt, unbuilt_in
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from processors.configuration.application import WrittenApplication, load_application
 from processors.configuration.definitions import DefinitionSet, load_definitions
+from processors.configuration.exchange_rates import load_rates
 from processors.configuration.problems import Problem, Unreadable, errors, in_order
-from processors.configuration.rates_file import load_rates
 from processors.configuration.unbuilt import unbuilt
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.topology.program import Program

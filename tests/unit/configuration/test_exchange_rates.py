@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from processors.configuration.exchange_rates import load_rates
 from processors.configuration.problems import Problem, Unreadable
-from processors.configuration.rates_file import load_rates
 from schemas.application import MoneySettings
 from schemas.exchange import DatedRate
 
