@@ -123,12 +123,16 @@ class Topics(Shape):
         partitions: Of facts and changelog, which must be equal, and of the published topics.
         replication: None: 3, or the number of brokers where there are fewer.
         keep_facts: Microseconds for which facts are kept after they were used.
+        keep_metrics: Microseconds for which numbers are kept by the day; None: for ever.
     """
 
     prefix: TopicName = "funnel"
     partitions: Number = Field(default=12, ge=1, le=10_000)
     replication: Number | None = Field(default=None, ge=1, le=32_767)
     keep_facts: Duration = 7 * DAY
+    keep_metrics: Annotated[Duration, Field(ge=DAY)] | None = Field(
+        default=None, description="For how long numbers are kept by the day; older days become one sum."
+    )
     facts: TopicName | None = None
     changelog: TopicName | None = None
     transitions: TopicName | None = None

@@ -27,7 +27,7 @@ class _Metric(Record):
     name: str = Field(description="Of the place, the conversion or the rate.")
     segment: str | None = Field(description="The segment by which it is split; null for all together.")
     segment_value: str | None = Field(description="The segment's value, (none) for missing; null for all together.")
-    day: date = Field(description="UTC day it is about.")
+    day: date | None = Field(description="UTC day it is about; null: all days before `topics.keep_metrics`.")
     partition: int = Field(description="Of the facts topic; readers add up over partitions.")
 
 
@@ -57,7 +57,7 @@ class Entries(_Reported):
     sla_recovered: Count = Field(default=0, description="Such stays that ended; `day` is the day of their end.")
     sla_recovered_retracted: Count = 0
     amounts: Amounts = Field(default={}, description="Value at every touched entry.")
-    amounts_retracted: Amounts = {}
+    amounts_retracted: Amounts = Field(default={})
 
 
 class Conversions(_Reported):
@@ -71,11 +71,11 @@ class Conversions(_Reported):
     advanced: Count = Field(default=0, description="Those that moved their subject, counted or not.")
     advanced_retracted: Count = 0
     amounts: Amounts = Field(default={}, description="Value of the counted ones.")
-    amounts_retracted: Amounts = {}
+    amounts_retracted: Amounts = Field(default={})
 
 
 class Standing(_Metric):
-    """Who stands in one place now (rule 6); `day` is the day they entered it. Of outcomes: how paths ended, as known now (rule 12)."""
+    """Who stands in one place now (rule 6); `day` is the day they entered it. Of an outcome: whose path ended so (rule 12)."""
 
     kind: Literal["standing"] = "standing"
     place: PlaceKind
@@ -96,7 +96,7 @@ class Stays(_Metric):
 
 
 class RateSums(_Metric):
-    """One declared rate by cohort (rules 24 and 25); `name` as the definition's rate is called, `day` the day of the first entry."""
+    """One declared rate by cohort (rules 24 and 25); `name` as the definition calls it, `day` the day of the first entry."""
 
     kind: Literal["rate"] = "rate"
     started: Count = Field(default=0, description="Subjects whose first entry into `from` was on this day.")

@@ -1,12 +1,12 @@
 """Published records: what other systems read from our topics, as models.
 
-`funnelstream schema` prints their JSON Schemas. The bodies are plain JSON in CloudEvents 1.0 binary mode: `ce_*`
+`schemas.metrics` has those of the numbers. The bodies are plain JSON in CloudEvents 1.0 binary mode: `ce_*`
 headers around them (`ce_id` is the id and the revision, `ce_type` the schema's name, `ce_subject` the subject's id).
 Times are ISO 8601 in UTC.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -86,6 +86,15 @@ class _Corrected(_Published):
     provenance: Literal["live", "late", "snapshot", "backfill"]
 
 
+class Stay(Record):
+    """A stay in a place, from entry to exit, without detours in between (rule 9)."""
+
+    place: Literal["stage", "outcome", "detour"]
+    name: str
+    seconds: float | None = Field(description="null where the time of the entry is not known.")
+    sla_missed: bool = Field(description="Whether it took longer than the stage's sla.")
+
+
 class Transition(_Corrected):
     """funnelstream.transition.v1: a subject moved, or history turned out differently."""
 
@@ -98,6 +107,7 @@ class Transition(_Corrected):
     to: Position | None
     skipped: list[str] = Field(description="Stages passed without being entered.")
     flags: list[str]
+    stays: list[Stay] = Field(description="Stays that this move ended: one, or two where a detour is left for good.")
 
 
 class Conversion(_Corrected):
@@ -130,14 +140,3 @@ class Lead(_Published):
     flags: list[str]
     spells: dict[str, Spell]
     sequence: int = Field(description="Sequence of the last transition that is included.")
-
-
-def published_models() -> dict[str, type[BaseModel]]:
-    """The models by the name of their schema file."""
-    return {"transition.v1": Transition, "conversion.v1": Conversion, "lead.v1": Lead}
-
-
-def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a published record, by the name of its file."""
-    schema = published_models()[name].model_json_schema(by_alias=True, mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"funnelstream.{name}", **schema}

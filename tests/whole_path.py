@@ -24,11 +24,11 @@ from processors.topology.effects import Effects, FactsRecord, Publish
 from processors.topology.topology import Topology
 from schemas.facts import Fact, Watermark
 from schemas.instants import FIRST, HOUR, LAST, format_instant
-from schemas.records import published_models
+from schemas.publications import published_models
 from tests.shared_material import ROOT
 from tests.worlds import START
 
-MODELS = {"transitions": "transition.v1", "conversions": "conversion.v1", "leads": "lead.v1"}
+MODELS = {"transitions": "transition.v1", "conversions": "conversion.v1", "leads": "lead.v1", "metrics": "metric.v1"}
 HEADERS_OF_A_LETTER = 24 * 1024
 """Bytes that a dead letter may add to what it keeps: 20 sentences, and the reasons of more elements."""
 BYTES_OF_A_FACT = 512 * 1024
@@ -96,7 +96,11 @@ class _Run:
         assert stored + sum(map(_size, published)) <= BYTES_OF_A_FACT
         assert all(len(key) <= 1 + 16 + 16 for key in effects.rows)
         self._store.apply({0: effects.rows}, {})
-        self.published += published
+        sums = self._topology.post(effects.postings, rows, 0, START + self._offset)
+        for publish in sums.published:
+            _check_published(publish)
+        self._store.apply({0: sums.rows}, {})
+        self.published += [*published, *sums.published]
 
     def _check_counts(self, effects: Effects) -> None:
         """Labels come from the configuration and fixed words, never from a record: all their sets are known at the start."""
@@ -160,7 +164,7 @@ def _check_published(publish: Publish) -> None:
         assert msgspec.json.decode(publish.value or b"")["fingerprint"]
         return
     if publish.value is None:
-        assert publish.topic == "leads"
+        assert publish.topic in ("leads", "metrics")
         return
     parsed = published_models()[MODELS[publish.topic]].model_validate_json(publish.value)
     assert parsed.model_dump(by_alias=True)

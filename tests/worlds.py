@@ -12,14 +12,15 @@ from zlib import crc32
 
 import msgspec
 
+from processors.metrics.cells import Cell, Sum, read_record, restated
 from processors.stages.diff import identity_of, publication_id
 from processors.stages.rules import Lineage
 from processors.stages.timeline import Match, Move
 from processors.state.memory import MemoryStore
 from processors.state.overlay import Overlay
-from processors.topology.advance import Advance
 from processors.topology.effects import Effects, FactsRecord, Publish
 from processors.topology.program import Program
+from processors.topology.topology import Topology
 from schemas.application import Application
 from schemas.definitions import Funnel
 from schemas.facts import Coordinates, Fact, Message, Value, Watermark
@@ -123,7 +124,9 @@ class History:
         self.store = MemoryStore()
         self.published: list[Publish] = []
         self.effects: list[Effects] = []
-        self._advance = Advance(program)
+        self.now = START
+        """Log-append time of the next fact but for a microsecond each, in microseconds."""
+        self._topology = Topology(program)
 
     def take(self, facts: Iterable[Fact]) -> "History":
         """Advance over facts in this order, one transaction each; returns itself."""
@@ -139,11 +142,13 @@ class History:
     def _advance_over(self, message: Message) -> None:
         offset = len(self.effects)
         rows = Overlay(self.store, 0)
-        effects = self._advance(FactsRecord(msgspec.msgpack.encode(message), 0, offset, START + offset), rows)
+        effects = self._topology.advance(FactsRecord(msgspec.msgpack.encode(message), 0, offset, self.now + offset), rows)
         self.store.apply({0: effects.rows}, {})
+        sums = self._topology.post(effects.postings, rows, 0, self.now + offset)
+        self.store.apply({0: sums.rows}, {})
         to_itself = [record for record in effects.published if record.topic == "facts"]
         effects.published = [record for record in effects.published if record.topic != "facts"]
-        self.published += [*effects.published, *effects.snapshots.values()]
+        self.published += [*effects.published, *effects.snapshots.values(), *sums.published]
         self.effects.append(effects)
         for record in to_itself:
             self._advance_over(msgspec.msgpack.decode(record.value or b"", type=Message))
@@ -157,6 +162,11 @@ class History:
         identity = "transition_id" if topic == "transitions" else "conversion_id"
         last = {body[identity]: body for body in self.bodies(topic)}
         return {key: lasting(body) for key, body in last.items() if body["op"] != "retract"}
+
+    def numbers(self) -> dict[Cell, Sum]:
+        """The published sums, as they are known now."""
+        last = {record.key or b"": record.value for record in self.published if record.topic == "metrics"}
+        return restated(read_record(key, value) for key, value in last.items() if value is not None)
 
     def dead_letters(self) -> set[tuple[str, str]]:
         """Id and fingerprint of the facts that lost; which copy of one was at hand depends on arrival."""

@@ -40,6 +40,7 @@ WRITTEN: Mapping[Topic, str] = {
     "transitions": "transitions",
     "conversions": "conversions",
     "leads": "lead snapshots",  # one for each change of a lead
+    "metrics": "sums",
     "dead_letters": "dead letters",
 }
 """What a replay calls the lines of a file that it wrote, by topic."""
@@ -94,7 +95,6 @@ def replay(
 
 def _write(files: ExitStack, loaded: Loaded, inputs: list[Input], until: int | None, folder: Path) -> _Counted:
     outputs = {topic: files.enter_context((folder / name).open("wb")) for topic, name in FILES.items()}
-    (folder / "metrics.ndjson").write_bytes(b"")
     (folder / OUTLINES).write_bytes(msgspec.json.encode(outlines(loaded.funnels)))
     store = DiskStore(folder / "state", Label(loaded.application.application, 1))
     files.callback(store.close)

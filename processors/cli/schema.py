@@ -9,7 +9,7 @@ import typer
 
 from processors.configuration.json_schemas import application_json_schema, cases_json_schema, definition_json_schema
 from processors.engine.stop import INPUT, Stop
-from schemas.records import json_schema, published_models
+from schemas.publications import json_schema, published_models
 
 PUBLISHED = Path("schemas/published")
 

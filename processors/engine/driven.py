@@ -1,7 +1,9 @@
 """What an engine drives: the two halves of the topology, as functions from a record to effects."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
+from processors.metrics.cells import Posting
 from processors.sources.statement import SourceRecord
 from processors.topology.definition_digests import Definitions
 from processors.topology.effects import Effects, FactsRecord, Rows
@@ -26,4 +28,8 @@ class Topology(Protocol):
 
     def advance(self, record: FactsRecord, rows: Rows) -> Effects:
         """One record of the facts topic, with the rows of its partition."""
+        ...
+
+    def post(self, postings: Iterable[Posting], rows: Rows, partition: int, recorded_at: int) -> Effects:
+        """The postings of all records of a facts partition that a transaction took; see `topology.sums`."""
         ...

@@ -21,6 +21,7 @@ from processors.engine.topic_watch import gone
 from processors.engine.transaction import OnDelivery, TooLarge
 from processors.engine.triage import MustAbort, Verdict, triage
 from processors.engine.watermarks import Told
+from processors.metrics.cells import Posting
 from processors.sources.statement import SourceRecord
 from processors.state.overlay import Overlay
 from processors.state.rows import RESERVED, Damaged
@@ -49,6 +50,7 @@ class Processing:
         topics = parts.settings.topics
         self._ingest = topology.ingest
         self._advance = topology.advance
+        self._post = topology.post
         self._definitions = parts.definitions
         self._partitions = parts.partitions
         self._errors = parts.errors
@@ -58,6 +60,7 @@ class Processing:
         self._changelog = topics.changelog
         self._facts: list[Publish] = []
         self._snapshots: dict[bytes, Publish] = {}
+        self._postings: dict[int, list[Posting]] = defaultdict(list)
         self.touched: list[Lane] = []
         self.counts: defaultdict[Count, int] = defaultdict(int)
         self.records = 0
@@ -116,12 +119,13 @@ class Processing:
             report = None
 
     def complete(self) -> None:
-        """Publish what waits for the end: facts by event time, the last snapshot of a lead and value of a row, marks."""
+        """Publish what waits for the end: facts by event time, sums, the last snapshot of a lead and value of a row, marks."""
         self._send_facts()
         for snapshot in self._snapshots.values():
             self._publish(snapshot)
         for lane in self.touched:
             if lane.overlay is not None:
+                self._write_sums(lane, lane.overlay)
                 self._write_changelog(lane, lane.overlay.pending)
 
     def _send_facts(self) -> None:
@@ -135,6 +139,7 @@ class Processing:
         self.touched = []
         self._facts = []
         self._snapshots = {}
+        self._postings = defaultdict(list)
         self.counts = defaultdict(int)
         self.records = 0
         self.size = 0
@@ -178,6 +183,7 @@ class Processing:
 
     def _take_facts(self, lane: Lane, records: Sequence[Message], overlay: Overlay) -> None:
         advance, partition, reached = self._advance, lane.partition, lane.reached
+        postings = self._postings[partition]
         for record in records:
             self.size += len(record)
             fact = FactsRecord(record.value(), partition, record.offset(), record.timestamp()[1] * 1000)  # type: ignore[arg-type]
@@ -191,6 +197,7 @@ class Processing:
                 self._publish(published)
             overlay.put(effects.rows)
             self._snapshots.update(effects.snapshots)
+            postings += effects.postings
             reached = max(reached, effects.reached)
             for count in effects.counts:
                 self.counts[count] += 1
@@ -211,6 +218,12 @@ class Processing:
                 self._produce(topic, short, record.key, [*record.headers, *about])
             except TooLarge:
                 raise _too_large(topic, record.key, value) from refused
+
+    def _write_sums(self, lane: Lane, overlay: Overlay) -> None:
+        effects = self._post(self._postings[lane.partition], overlay, lane.partition, lane.stamp * 1000)
+        for published in effects.published:
+            self._publish(published)
+        overlay.put(effects.rows)
 
     def _write_changelog(self, lane: Lane, rows: dict[bytes, bytes | None]) -> None:
         """Mirror the rows, and the mark last: its delivery report says how far the changelog reaches then (ER-9)."""

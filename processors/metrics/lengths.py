@@ -17,7 +17,7 @@ def bucket_of(length: int) -> int:
 
 def length_in(bucket: int) -> float:
     """The middle of a bucket in microseconds, within 0.5 % of every length that is in it."""
-    return 1.01 ** (bucket + 0.5)
+    return float(1.01 ** (bucket + 0.5))
 
 
 def quantile(buckets: Mapping[int, int], share: float) -> float | None:

@@ -68,6 +68,7 @@ class _Author:
             },
             "segments": self._segments(),
             "value": self._value(),
+            "rates": self._rates([*stages, *outcomes]),
         }
         return deepcopy({key: value for key, value in written.items() if value not in ([], {}, None)})
 
@@ -89,6 +90,7 @@ class _Author:
         if len(stages) > _FEWEST_STAGES and dice.chance(0.5):
             gone = stages.pop(dice.randrange(len(stages)))["name"]
             if any(stage["name"] == gone for stage in before["stages"]):
+                written["rates"] = [rate for rate in written.get("rates", []) if gone not in (rate["from"], rate["to"])]
                 written["retired"] = {gone: dice.choice([stage["name"] for stage in stages] + ["remove"])}
         if "also" in written:
             stages[-1] = {"name": stages[-1]["name"], "while": {"deal.stage": DEAL_STAGES[-1]}}
@@ -131,6 +133,18 @@ class _Author:
             return None
         grain = "deal" if self._of_deals else "lead"
         return {"amount": f"{grain}.amount", "currency": f"{grain}.currency"}
+
+    def _rates(self, places: list[Written]) -> list[Written]:
+        """Rates between places of one grain: an own one has no entries among deals, and may have none at all."""
+        dice, written = self._dice, []
+        while len(places) > 1 and dice.chance(0.4):
+            start, end = dice.choice(places), dice.choice(places)
+            if start is not end and self._subject != "deal":
+                rate: Written = {"from": start["name"], "to": end["name"], "count": dice.choice(("reached", "touched"))}
+                if dice.chance(0.5):
+                    rate["within"] = dice.choice(DURATIONS)
+                written.append(rate)
+        return list({str(rate): rate for rate in written}.values())
 
     # --- stages, detours, outcomes -----------------------------------------------------------------------------------
 

@@ -11,14 +11,16 @@ from typing import Any
 
 import msgspec
 
+from processors.metrics.cells import Cell, Posting, Sum, restated, tally
 from processors.stages.diff import identity_of, publication_id
 from processors.stages.fold import Timeline, accept
 from processors.stages.rules import Lineage, Version
 from processors.stages.timeline import OWN, Match, Move, Point
+from processors.topology.contributions import contributed
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher
 from schemas.facts import Fact, fact_key
-from schemas.instants import format_instant
+from schemas.instants import SECOND, format_instant
 
 Body = dict[str, Any]
 
@@ -34,6 +36,7 @@ class Expected:
         conversions: The same.
         snapshots: Lasting content of the lead snapshots by key; None where there must be none.
         doubled: Ids that two moves or matches of one timeline share.
+        sums: What all timelines together contribute, as it is known now (invariant 4).
         letters: Entity, source, id and fingerprint of every fact that lost against another of its id (rule 20).
     """
 
@@ -42,6 +45,7 @@ class Expected:
         self.conversions: dict[tuple[str, str], Body] = {}
         self.snapshots: dict[str, Body | None] = {}
         self.doubled: list[str] = []
+        self._contributed: list[Posting] = []
         self.letters: set[tuple[str, str, str, str]] = set()
         self._publisher = Publisher(program.application)
         of_entity: defaultdict[str, list[Fact]] = defaultdict(list)
@@ -53,6 +57,11 @@ class Expected:
                 lineage = program.funnel_of(entity, each.key)
                 if lineage is not None:
                     self._timeline(entity, lineage, program.timeline(each, told, as_of), accept(told))
+
+    @property
+    def sums(self) -> dict[Cell, Sum]:
+        """The recount."""
+        return restated(tally(self._contributed).items())
 
     def _losers(self, entity: str, facts: list[Fact]) -> None:
         accepted = accept(facts)
@@ -69,6 +78,7 @@ class Expected:
             identity = publication_id(identity_of(match, lineage.name), lineage.subject)
             content = _conversion(match, lineage.by_number[match.version], entity, causes[match.fact], identity)
             self._expect(self.conversions, content, identity, entity)
+        self._contributed += contributed(timeline, lineage)
         version = lineage.by_number.get(timeline.state.version, lineage.versions[0])
         for deal in (OWN, *timeline.state.deals) if lineage.latest.walks_deals else (OWN,):
             lead = self._publisher.lead(timeline.state, version, entity, deal, 0, "")
@@ -90,6 +100,15 @@ def _transition(move: Move, version: Version, entity: str, cause: Fact, identity
         "to": _point(move.target),
         "skipped": list(move.skipped),
         "flags": list(move.flags),
+        "stays": [
+            {
+                "place": stay.place,
+                "name": stay.name,
+                "seconds": None if stay.length is None else stay.length / SECOND,
+                "sla_missed": stay.missed,
+            }
+            for stay in move.stays
+        ],
         "cause": _cause("timer" if move.timer else "fact", move.rule, move.read, cause),
     }
 

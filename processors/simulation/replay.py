@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from processors.metrics.cells import Posting
 from processors.sources.statement import SourceRecord, Undecodable
 from processors.state.overlay import Overlay
 from processors.state.rows import Store
@@ -32,6 +33,8 @@ _SOURCE = ("replay", 0)
 
 _encode = msgspec.msgpack.Encoder().encode
 
+_POSTED_AT = 100_000
+"""Postings after which they are made sums; a transaction of a worker has about as many at most."""
 LOOKED_AHEAD = 1_000
 """Records of each file among which the first time is looked for before the replay begins."""
 
@@ -92,6 +95,7 @@ class Replay:
         self._topology = Topology(program)
         self._store = store
         self._offset = 0
+        self._postings: list[Posting] = []
         self.now = program.past
         """The largest event time read so far, in microseconds; before the first one, when the replay began."""
         self.untimed = Untimed(0, 0, 0)
@@ -124,10 +128,13 @@ class Replay:
                 yield from self._pass_time()
             given = inputs[head.file]
             yield from self._take(given, head)
+            if len(self._postings) >= _POSTED_AT:
+                yield self._post()
             self._push(heads, inputs, head.file, head.number + 1, next(given.lines, None))
         if as_of is not None and as_of > self.now:
             self.now = as_of
             yield from self._pass_time()
+        yield self._post()
 
     def _begin(self, inputs: list[Input]) -> list[Input]:
         """Set the time to the earliest of the files' first times; nothing that was looked at is lost."""
@@ -203,6 +210,14 @@ class Replay:
         self._offset += 1
         self._store.apply({PARTITION: effects.rows}, {})
         effects.published += effects.snapshots.values()
+        self._postings += effects.postings
+        return effects
+
+    def _post(self) -> Effects:
+        """Make sums of what the records since the last time contribute, as a worker does at the end of a transaction."""
+        postings, self._postings = self._postings, []
+        effects = self._topology.post(postings, Overlay(self._store, PARTITION), PARTITION, self.now)
+        self._store.apply({PARTITION: effects.rows}, {})
         return effects
 
 
@@ -275,6 +290,7 @@ FILES: Mapping[Topic, str] = {
     "transitions": "transitions.ndjson",
     "conversions": "conversions.ndjson",
     "leads": "leads.ndjson",
+    "metrics": "metrics.ndjson",
     "dead_letters": "dead-letters.ndjson",
 }
 """Output files by topic."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from processors.metrics.cells import Posting, read_record, restated
 from processors.simulation.oracle import Body, Expected, differences, lasting, said, snapshot
 from processors.simulation.partitions import Logged
 from processors.simulation.schedule import FACTS, Case, Lane
@@ -39,7 +40,7 @@ class Verdict:
         self._case = case
         self._program = program
         self._worker = worker
-        self.logs = {topic: self._read(topic) for topic in ("transitions", "conversions", "leads", "dead_letters")}
+        self.logs = {topic: self._read(topic) for topic in ("transitions", "conversions", "leads", "metrics", "dead_letters")}
         self.bodies: dict[str, list[Body]] = {
             topic: [_read_json(record.value or b"") for record in self.logs[topic]] for topic in _IDENTITIES
         }
@@ -55,6 +56,7 @@ class Verdict:
         yield from self._in_order()
         yield from self._net(expected)
         yield from self._snapshots(expected)
+        yield from self._sums(expected)
         yield from self._conflicts(expected)
         yield from self._counted()
         yield from self._again()
@@ -166,6 +168,12 @@ class Verdict:
                 if not newest.get(key, 0) <= body["sequence"] <= of_subject[body["subject"]["id"]]:
                     yield Broken("snapshots", f"{key} names sequence {body['sequence']}, its last is {newest.get(key, 0)}")
 
+    def _sums(self, expected: Expected) -> Iterator[Broken]:
+        """Invariant 4: the published sums are what a recount of all timelines gives."""
+        last = {record.key or b"": record.value for record in self.logs["metrics"]}
+        found = restated(read_record(key, value) for key, value in last.items() if value is not None)
+        yield from (Broken("sums", sentence) for sentence in differences(expected.sums, found))
+
     # --- what is set aside and counted -----------------------------------------------------------------------------
 
     def _conflicts(self, expected: Expected) -> Iterator[Broken]:
@@ -208,16 +216,19 @@ class Verdict:
         topology, store = Topology(self._program), MemoryStore()
         for partition in range(self._case.partitions):
             published: defaultdict[str, list[tuple[bytes | None, bytes | None, Any]]] = defaultdict(list)
+            postings: list[Posting] = []
             for record in self._read(FACTS, partition):
                 rows = Overlay(store, partition)
                 effects = topology.advance(FactsRecord(record.value or b"", partition, record.offset, record.at), rows)
                 store.apply({partition: effects.rows}, {})
+                postings += effects.postings
                 for publish in effects.published:
                     published[publish.topic].append((publish.key, publish.value, publish.headers))
             for topic in ("transitions", "conversions", "dead_letters"):
                 log = [record for record in self.logs[topic] if record.origin == Lane(FACTS, partition)]
                 if [(record.key, record.value, record.headers) for record in log] != published[topic]:
                     yield Broken("the same bytes", f"{topic} of facts partition {partition} differ when it is read again")
+            store.apply({partition: topology.post(postings, Overlay(store, partition), partition, 0).rows}, {})
             found = dict(self._worker.store.scan(partition, b""))
             found.pop(MARK, None)
             if found != dict(store.scan(partition, b"")):

@@ -5,11 +5,12 @@ one transaction; facts leave it in event-time order, snapshots and rows as the l
 offsets commit together; the store follows the commit, and a restart brings it to the end of the changelog.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from zlib import crc32
 
 import msgspec
 
+from processors.metrics.cells import Posting
 from processors.simulation.partitions import Logged, Partitions, Produced
 from processors.simulation.schedule import FACTS, Arrive, Case, Clock, Commit, Crash, Lane, Step, Take, Watermark
 from processors.sources.statement import SourceRecord
@@ -87,6 +88,7 @@ class Worker:
         self._facts: list[tuple[Publish, Lane]] = []
         self._watermarks: list[tuple[Publish, Lane]] = []
         self._snapshots: dict[bytes, tuple[Publish, Lane]] = {}
+        self._postings: defaultdict[int, list[Posting]] = defaultdict(list)
         self._counted: Counter[Count] = Counter()
         self._next: dict[Lane, int] = {}
 
@@ -176,6 +178,7 @@ class Worker:
             self._produce(publish, lane)
         overlay.put(effects.rows)
         self._snapshots.update({key: (publish, lane) for key, publish in effects.snapshots.items()})
+        self._postings[lane.partition] += effects.postings
         self._counted.update(effects.counts)
 
     def _watermark(self, lane: Lane, at: int) -> None:
@@ -200,6 +203,7 @@ class Worker:
         self._facts.sort(key=_event_time)
         for publish, origin in (*self._facts, *self._watermarks, *self._snapshots.values()):
             self._produce(publish, origin)
+        self._write_sums()
         changed = self._mirror()
         self._boundary()
         self.partitions.commit(self._produced, self._next)
@@ -210,6 +214,14 @@ class Worker:
         positions = {partition: Position(self.partitions.end(Lane(CHANGELOG, partition)), 0.0) for partition in changed}
         self.store.apply(changed, positions)
         self._forget()
+
+    def _write_sums(self) -> None:
+        for partition, postings in self._postings.items():
+            overlay, lane = self._overlays[partition], Lane(FACTS, partition)
+            effects = self._topology.post(postings, overlay, partition, self.partitions.now)
+            for publish in effects.published:
+                self._produce(publish, lane)
+            overlay.put(effects.rows)
 
     def _mirror(self) -> dict[int, dict[bytes, bytes | None]]:
         """Every changed row to the changelog, the mark last; the rows by partition."""

@@ -67,11 +67,15 @@ class Publication(msgspec.Struct, array_like=True, gc=False, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """One operation to publish; the publication is what stands after it."""
+    """One operation to publish; the publication is what stands after it.
+
+    `amended` is what stood before an amendment.
+    """
 
     operation: Operation
     identity: Identity
     publication: Publication
+    amended: Move | Match | None = None
 
 
 def identity_of(content: Move | Match, funnel: str) -> Identity:
@@ -114,7 +118,7 @@ def announce(content: Move | Match, funnel: str, known: Publication | None = Non
         move=content if isinstance(content, Move) else None,
         match=content if isinstance(content, Match) else None,
     )
-    return Change(operation, identity, publication)
+    return Change(operation, identity, publication, known.content if known is not None and known.live else None)
 
 
 def diff(published: Mapping[Identity, Publication], now: Iterable[Move | Match], funnel: str) -> list[Change]:

@@ -9,7 +9,7 @@ import msgspec
 
 from processors.stages.evidence import Evidence
 from processors.stages.rules import OutcomeRule, Rule, StageRule, Version
-from processors.stages.timeline import OWN, Deadline, Move, MoveKind, Point, Spells, Walk
+from processors.stages.timeline import OWN, Deadline, Entry, First, Move, MoveKind, Point, Spells, Stay, Walk
 from processors.stages.tracks import RollUp
 
 SKIP = "policy_violation:skip"
@@ -17,6 +17,9 @@ BACKWARD = "policy_violation:backward"
 LAPSED = "criteria_lapsed"
 OVERDUE = "sla_missed"
 CUSTOMER = "customer"
+
+TOUCHING = frozenset({"advance", "regress", "reopen", "outcome"})
+"""The kinds of moves whose target is *touched*: entered, and not only fallen back to or interrupted."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -113,7 +116,7 @@ class Path:
     def _return(self, standing: Sequence[StageRule], detour: Point) -> None:
         left = self._walk.left
         still = left is not None and any(rule.name == left.name for rule in standing)
-        back = Point("stage", left.name, self._instant, left.entry) if left is not None and still else None
+        back = Point("stage", left.name, self._instant, left.entry, left.known) if left is not None and still else None
         self._record("return", back, self._rule_of(detour), self._instant)
         self._walk.left = None
 
@@ -151,7 +154,7 @@ class Path:
             if rule.name == here.name and not turn.gone:
                 self._record("notice", here, rule, self._instant, flags=(LAPSED,))
         if walk.deadline is not None and walk.deadline.stage == here.name and walk.deadline.due <= self._instant:
-            missed, walk.deadline = walk.deadline, None
+            missed, walk.deadline, walk.missed = walk.deadline, None, True
             self._record(
                 "notice", here, self._rule_of(here), max(missed.due, here.entered_at), flags=(OVERDUE,), cause=missed.cause
             )
@@ -221,7 +224,7 @@ class Path:
         point = None
         if target is not None:
             spells = walk.spells[target.name] = _entered(walk.spells.get(target.name), at)
-            point = Point(target.place, target.name, at, spells.count)
+            point = Point(target.place, target.name, at, spells.count, self._is_known(target, decided_by))
             if target.place == "stage":
                 walk.furthest = max(walk.furthest, target.index)
         self._record(kind, point, decided_by, at, skipped=skipped, flags=flags)
@@ -242,6 +245,7 @@ class Path:
         evidence, walk = self._evidence, self._walk
         read_by = evidence.read_by(rule, self._counting(rule)) if cause is None else [cause]
         deal = self._deal_of(rule, read_by) if rule.of_deals else self._deal
+        segments = evidence.segments(deal, read_by[0])
         move = Move(
             kind=kind,
             source=walk.position,
@@ -256,22 +260,22 @@ class Path:
             flags=flags,
             deal=self._deal,
             timer=bool(evidence.due) or cause is not None,
-            segments=evidence.segments(deal, read_by[0]),
+            segments=segments,
             value=evidence.value(deal),
+            stays=_leave(walk, kind, target, at) if kind != "notice" else (),
         )
         self.moves.append(move)
         if kind == "notice":
             return
         evidence.moved(rule, read_by)
-        goes_on = kind == "detour" or (kind == "return" and target is not None)
-        if (here := walk.position) is not None:
-            _leave(walk, here, at, interrupted=kind == "detour")
-            if here.place == "detour" and walk.left is not None and not goes_on:
-                _end(walk, walk.left.name, 0)
-        if not goes_on:
-            walk.deadline = None
+        _note_first(walk, move)
         walk.position, walk.moved_at = target, at
-        walk.segments, walk.value = move.segments, move.value
+        walk.segments, walk.value = segments, move.value
+
+    def _is_known(self, target: Rule, decided_by: Rule) -> bool:
+        """Whether the time of an entry is known: a whole record tells no time of its own, unless a field does (rule 21)."""
+        cause = self._evidence.fact(self._evidence.read_by(decided_by, self._counting(decided_by))[0])
+        return target.at is not None or cause is None or cause.provenance != "snapshot"
 
     def _counting(self, rule: Rule) -> Collection[str] | None:
         """The deals whose facts a rule may have read: that of this walk, or those that it holds on; None for all."""
@@ -284,19 +288,49 @@ def _entered(before: Spells | None, at: int) -> Spells:
     return Spells(before.count + 1, before.first_at, at, before.closed, before.latest, before.total)
 
 
-def _leave(walk: Walk, point: Point, at: int, *, interrupted: bool) -> None:
+def _leave(walk: Walk, kind: MoveKind, target: Point | None, at: int) -> tuple[Stay, ...]:
     """The stay in a place ends, half-open (rule 9); for a detour that of a stage is only interrupted."""
-    lasted = max(at - point.entered_at, 0)
+    here, left = walk.position, walk.left
+    if here is None:
+        return ()
+    lasted = max(at - here.entered_at, 0)
+    if kind == "detour" and here.place == "stage" and (spells := walk.spells.get(here.name)) is not None:
+        walk.spells[here.name] = msgspec.structs.replace(spells, carried=spells.carried + lasted)
+        return ()
+    ended = [_end(walk, here, lasted)]
+    if kind == "detour" or (kind == "return" and target is not None):
+        return tuple(ended)
+    if here.place == "detour" and left is not None:
+        ended.append(_end(walk, left, 0))
+    walk.deadline, walk.missed = None, False
+    return tuple(ended)
+
+
+def _end(walk: Walk, point: Point, lasted: int) -> Stay:
     spells = walk.spells.get(point.name)
-    if spells is None or not interrupted or point.place != "stage":
-        _end(walk, point.name, lasted)
-        return
-    count, carried = spells.count, spells.carried + lasted
-    walk.spells[point.name] = Spells(count, spells.first_at, spells.last_at, spells.closed, spells.latest, spells.total, carried)
+    if spells is None:  # one stands in it since the stage that was entered has gone (rule 23)
+        return Stay(point.place, point.name, None)
+    count, closed, length = spells.count, spells.closed + 1, spells.carried + lasted
+    walk.spells[point.name] = Spells(count, spells.first_at, spells.last_at, closed, length, spells.total + length)
+    return Stay(point.place, point.name, length if point.known else None, walk.missed and point.place == "stage")
 
 
-def _end(walk: Walk, name: str, lasted: int) -> None:
-    spells = walk.spells.get(name)
-    if spells is not None:
-        count, closed, length = spells.count, spells.closed + 1, spells.carried + lasted
-        walk.spells[name] = Spells(count, spells.first_at, spells.last_at, closed, length, spells.total + length)
+def _note_first(walk: Walk, move: Move) -> None:
+    """Remember first entries, what was passed on the way, and that time took one away (rules 5, 8, 24).
+
+    The dictionary is replaced, never changed: who holds the one from before can tell what is new.
+    """
+    firsts, at, segments = walk.firsts, move.effective_at, move.segments
+    new = {name: First(passed=Entry(at, segments)) for name in move.skipped if name not in firsts}
+    if move.target is not None and move.kind in TOUCHING:
+        name = move.target.name
+        first = firsts.get(name)
+        if first is None or first.touched is None:
+            entry = Entry(at, segments, move.target.known)
+            new[name] = msgspec.structs.replace(first or First(place=move.target.place), touched=entry)
+    elif move.kind == "expire" and move.source is not None:
+        first = firsts.get(move.source.name)
+        if first is not None and first.expired_at is None:
+            new[move.source.name] = msgspec.structs.replace(first, expired_at=at)
+    if new:
+        walk.firsts = {**firsts, **new}

@@ -128,6 +128,28 @@ class SegmentRule(msgspec.Struct, frozen=True, kw_only=True):
     conversions: frozenset[str] = frozenset()
 
 
+class RateRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A cohort rate (rule 24).
+
+    Attributes:
+        name: What metrics call it.
+        start: Stage or outcome that the units have entered.
+        end: That they get to.
+        within: Microseconds between the two at most; None: unbounded.
+        touched: Whether passing a place does not count.
+        of_deals: Whether deals are the units, and not the funnel's subjects.
+        to_outcome: Whether the end is an outcome.
+    """
+
+    name: str
+    start: str
+    end: str
+    within: int | None
+    touched: bool
+    of_deals: bool
+    to_outcome: bool
+
+
 class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One version of one funnel.
 
@@ -149,6 +171,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         conversions: Conversion name to who answers for it and what it reads.
         segments: Values that every publication carries.
         value: What is captured at every entry.
+        rates: Its rates; of a version in a lineage those of the versions before it, too, since their cohorts go on counting.
         retired: Stage of an earlier version to the one that takes over, None where it is removed (rule 23).
         rules: Stages, detours and outcomes by name; derived.
         fired_by: Rules by the name of an event that can fire them; derived.
@@ -182,6 +205,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     outcomes: tuple[OutcomeRule, ...]
     segments: tuple[SegmentRule, ...] = ()
     value: Amount | None = None
+    rates: tuple[RateRule, ...] = ()
     retired: Mapping[str, str | None] = {}
     rules: Mapping[str, Rule] = {}
     fired_by: Mapping[str, Sequence[Rule]] = {}
@@ -252,8 +276,11 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         msgspec.structs.force_setattr(self, "by_number", {version.number: version for version in self.versions})
         msgspec.structs.force_setattr(self, "timed", any(version.timed for version in self.versions))
         kept = frozenset().union(*(version.keeps for version in self.versions))
+        rates: dict[str, RateRule] = {}
         for version in self.versions:
             msgspec.structs.force_setattr(version, "keeps", kept)
+            rates |= {rate.name: rate for rate in version.rates if rate.name not in rates}
+            msgspec.structs.force_setattr(version, "rates", tuple(rates.values()))
 
     @property
     def latest(self) -> Version:

@@ -75,6 +75,7 @@ def _rename_track(track: Track, names: dict[str, str | None]) -> None:
 def _rename_walk(walk: Walk, names: dict[str, str | None], before: Version, after: Version) -> None:
     if walk.position is not None and walk.position.place == "detour" and names.get(walk.position.name) is None:
         walk.position, walk.left = walk.left, None
+    _carry_firsts(walk, names)
     walk.position = _moved(walk.position, names, before, after)
     walk.left = _moved(walk.left, names, before, after)
     spells: dict[str, Spells] = {}
@@ -101,7 +102,17 @@ def _moved(point: Point | None, names: dict[str, str | None], before: Version, a
     name = _nearest(point.name, names, before) if point.place == "stage" else names.get(point.name)
     if name is None:
         return None
-    return Point(after.rules[name].place, name, point.entered_at, point.entry)
+    return Point(after.rules[name].place, name, point.entered_at, point.entry, point.known)
+
+
+def _carry_firsts(walk: Walk, names: dict[str, str | None]) -> None:
+    """Who was in a stage goes on in the one that took over; the first entry stays counted under its old name (rule 23)."""
+    firsts = dict(walk.firsts)
+    for name, first in walk.firsts.items():
+        new = names.get(name, name)
+        if new is not None and new not in firsts:
+            firsts[new] = msgspec.structs.replace(first, carried=True)
+    walk.firsts = firsts
 
 
 def _nearest(stage: str, names: dict[str, str | None], before: Version) -> str | None:

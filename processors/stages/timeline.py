@@ -21,12 +21,32 @@ OWN = ""
 
 
 class Point(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A position: where, since when (microseconds), and the how-manieth entry it is (1, 2, ...; rule 8)."""
+    """A position: where, since when (microseconds), and the how-manieth entry it is (1, 2, ...; rule 8).
+
+    `known` is False where a whole record told of it and not when: such an entry begins no length (rule 21).
+    """
 
     place: Place
     name: str
     entered_at: int
     entry: int
+    known: bool = True
+
+
+class Stay(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A stay in a place that a move ended.
+
+    Attributes:
+        place: Of what kind.
+        name: Of the place.
+        length: In microseconds, without detours; None where the entry's time is not known.
+        missed: Whether it missed its service level (rule 29).
+    """
+
+    place: Place
+    name: str
+    length: int | None
+    missed: bool = False
 
 
 class Move(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True):
@@ -49,6 +69,7 @@ class Move(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True)
         timer: Whether time alone caused it.
         segments: Segment to the value it had then (rule 26).
         value: Amount and currency at that moment, where the funnel captures them.
+        stays: That it ended: one, or two where a detour is left for good.
     """
 
     kind: MoveKind
@@ -66,6 +87,7 @@ class Move(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True)
     timer: bool = False
     segments: dict[str, str] = {}
     value: Money | None = None
+    stays: tuple[Stay, ...] = ()
 
 
 class Match(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True):
@@ -121,6 +143,37 @@ class Spells(msgspec.Struct, array_like=True, frozen=True, gc=False):
     carried: int = 0
 
 
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A first entry into a place: when (microseconds), the segment values then, and whether its time is known."""
+
+    at: int
+    segments: dict[str, str]
+    known: bool = True
+
+
+class First(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """How a subject first came to a place: what rates are counted from (rules 8, 24).
+
+    Attributes:
+        touched: When it was entered.
+        passed: When it was passed, if that came first: reached, but not touched (rule 5).
+        expired_at: When it first ended by time, in microseconds: what follows is no credit of this entry.
+        carried: Whether it was another stage then, which this one has replaced (rule 23): it is counted under that name.
+        place: Of what kind the place is.
+    """
+
+    touched: Entry | None = None
+    passed: Entry | None = None
+    expired_at: int | None = None
+    carried: bool = False
+    place: Place = "stage"
+
+    @property
+    def reached(self) -> Entry | None:
+        """The entry, or the passing that came before it."""
+        return self.passed or self.touched
+
+
 class Track(msgspec.Struct, array_like=True, gc=False):
     """What is known of one record, the subject's own or one of its deals', and what holds of it.
 
@@ -169,8 +222,10 @@ class Walk(msgspec.Struct, array_like=True, gc=False):
         furthest: Index of the furthest stage ever entered; -1 for none. Outcomes do not count (rule 11).
         spells: Stays by place name.
         deadline: Of the stage it stands in, until it was missed or left.
+        missed: Whether the stay in that stage has missed it.
         segments: Segment values at the last move.
         value: Amount and currency at the last move.
+        firsts: First entries by place name.
     """
 
     position: Point | None = None
@@ -179,8 +234,10 @@ class Walk(msgspec.Struct, array_like=True, gc=False):
     furthest: int = -1
     spells: dict[str, Spells] = {}
     deadline: Deadline | None = None
+    missed: bool = False
     segments: dict[str, str] = {}
     value: Money | None = None
+    firsts: dict[str, First] = {}
 
 
 class Deal(msgspec.Struct, array_like=True, gc=False):

@@ -22,8 +22,8 @@ from processors.topology.deadletters import conflict
 from processors.topology.effects import Effects, FactsRecord, Rows
 from processors.topology.history import EMPTY_STATE, Refolded, follow, refold, stretch, whole
 from processors.topology.program import Program
-from processors.topology.publishing import Publisher, Shown, shown
-from processors.topology.subject import Present, Subject
+from processors.topology.publishing import Publisher
+from processors.topology.subject import UNSEEN, Present, Seen, Subject, seen
 from processors.topology.watermarks import Time, as_of_in
 from schemas.facts import Fact, Message, accepted_order, entity_key, fact_key
 
@@ -126,7 +126,7 @@ class _Step:
         if head is not None and self._fired_since(lineage, head, state):
             self._overtake(lineage, head, state)
             return
-        before = shown(lineage, state)
+        before = seen(lineage, state)
         changes = self.subject.announcements(lineage, self._add_instant(lineage, head, state))
         self.subject.publish(lineage, changes, self._present(before, state), late=False)
 
@@ -138,7 +138,7 @@ class _Step:
     def _overtake(self, lineage: Lineage, head: row.HeadRow, state: FunnelState) -> None:
         """A fact after the last instant, but perhaps before timers that have fired since: those are fired anew."""
         among, after = {*state.armers, self.key}, state.stepped
-        before = self._shown_since(lineage, head)
+        before = self._seen_since(lineage, head)
         changes = self.subject.corrections(lineage, among, self._add_instant(lineage, head, state), after, None)
         late = any(change.operation != "announce" for change in changes)
         self.subject.publish(lineage, changes, self._present(before, state), late=late)
@@ -158,7 +158,7 @@ class _Step:
         state = row.decode_state(head.before)
         last = row.Step(head.last.instant, (*head.last.members, self.key))
         among, after = {*state.armers, *last.members}, state.stepped
-        before = self._shown_since(lineage, head)
+        before = self._seen_since(lineage, head)
         facts = sorted(map(self.subject.keyed, last.members), key=in_order)
         moves, matches = step(state, last.instant, facts, lineage)
         page = row.Page(head.page.start, head.page.opening, [*head.page.steps[:-1], last])
@@ -198,7 +198,7 @@ class _Step:
 
     def _settle(self, lineage: Lineage, before: row.HeadRow | None, folded: Refolded) -> None:
         """Keep what was folded anew, and publish what differs."""
-        shown_before = self._shown_since(lineage, before) if before is not None else {}
+        seen_before = self._seen_since(lineage, before) if before is not None else UNSEEN
         moves = list(folded.moves)
         for page in folded.pages:
             self.subject.put_page(lineage, page)
@@ -211,7 +211,7 @@ class _Step:
             fire(state, head.as_of, lineage)
         contents: list[Move | Match] = [*folded.matches, *moves]
         changes = self.subject.corrections(lineage, folded.members, contents, folded.after, folded.until)
-        self.subject.publish(lineage, changes, self._present(shown_before, state), late=True)
+        self.subject.publish(lineage, changes, self._present(seen_before, state), late=True)
 
     # --- what time does --------------------------------------------------------------------------------------------
 
@@ -225,15 +225,14 @@ class _Step:
             new.as_of = old.as_of
         return self.subject.pass_time(lineage, state, new, max(self._as_of, new.as_of), old.due if old is not None else 0)
 
-    def _shown_since(self, lineage: Lineage, head: row.HeadRow) -> Shown:
-        """What the last snapshot showed: the head, and the timers that have fired since."""
+    def _seen_since(self, lineage: Lineage, head: row.HeadRow) -> Seen:
+        """How the funnel stood before this record: at the head, and the timers that have fired since."""
         state = row.decode_state(head.after)
         fire(state, head.as_of, lineage)
-        return shown(lineage, state)
+        return seen(lineage, state)
 
-    def _present(self, before: Shown, state: FunnelState) -> Present:
-        touched = self.fact.kind in ("delete", "restore") and any(walk.spells for _, walk in state.walks)
-        return Present(before, state, touched)
+    def _present(self, before: Seen, state: FunnelState) -> Present:
+        return Present(before, state, self.fact.kind in ("delete", "restore"))
 
 
 def _counts_by_arrival(fact: Fact) -> bool:

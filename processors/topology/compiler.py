@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from processors.classification.counting import SESSION, Classifier
 from processors.classification.predicates import Orderings, Predicate, TypeOf, compile_condition
 from processors.classification.signals import Fires, compile_signal, conditions_in, conversions_in, fields_in
-from processors.stages.rules import Amount, ConversionRule, Expiry, OutcomeRule, Rule, SegmentRule, StageRule, Version
+from processors.stages.rules import Amount, ConversionRule, Expiry, OutcomeRule, RateRule, Rule, SegmentRule, StageRule, Version
 from schemas.conditions import AnyOf, Condition, FieldTest, Signal
-from schemas.definitions import Detour, Funnel, Money, Outcome, Segment, Stage
+from schemas.definitions import Detour, Funnel, Money, Outcome, Rate, Segment, Stage
 from schemas.field_names import is_event_field, is_state_field
 
 
@@ -53,6 +53,7 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
         outcomes=tuple(compiler.outcome(index, outcome) for index, outcome in enumerate(funnel.outcomes)),
         segments=tuple(compiler.segment(name, segment) for name, segment in funnel.segments.items()),
         value=_amount(funnel.value),
+        rates=tuple(_rate(funnel, rate) for rate in funnel.rates),
         retired={stage: None if successor == "remove" else successor for stage, successor in funnel.retired.items()},
     )
 
@@ -160,6 +161,18 @@ def paths_kept(funnel: Funnel) -> dict[str, dict[str, None]]:
         for event in (event for signal in conversion.when for event in signal.events):
             kept[event].update(dict.fromkeys(paths))
     return kept
+
+
+def _rate(funnel: Funnel, rate: Rate) -> RateRule:
+    return RateRule(
+        name=rate.name,
+        start=rate.from_,
+        end=rate.to,
+        within=rate.within,
+        touched=rate.count == "touched",
+        of_deals="deal" in (funnel.subject, rate.grain),
+        to_outcome=any(outcome.name == rate.to for outcome in funnel.outcomes),
+    )
 
 
 def _captured(value: Money | None) -> tuple[str, ...]:

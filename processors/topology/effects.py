@@ -10,7 +10,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Topic = Literal["facts", "transitions", "conversions", "leads", "dead_letters"]
+from processors.metrics.cells import Posting
+
+Topic = Literal["facts", "transitions", "conversions", "leads", "metrics", "dead_letters"]
 """The role of an output topic; its name is configuration."""
 
 Header = tuple[str, bytes | None]
@@ -49,17 +51,19 @@ class Effects:
         published: Records to publish, in order.
         rows: Rows of the store to put (None: delete), by key. Mirrored in the changelog.
         snapshots: Lead snapshots by key of the compacted topic; within a transaction the last one of a key stands for all.
+        postings: Differences of the sums behind the partition, which are made of all those of a transaction (`Topology.post`).
         counts: What to count once the transaction is committed.
         reached: Instant in microseconds that the state has come to by this record: the time of what happened, or of the timers
             that fired. No later definition applies to anything before it.
     """
 
-    __slots__ = ("counts", "published", "reached", "rows", "snapshots")
+    __slots__ = ("counts", "postings", "published", "reached", "rows", "snapshots")
 
     def __init__(self) -> None:
         self.published: list[Publish] = []
         self.rows: dict[bytes, bytes | None] = {}
         self.snapshots: dict[bytes, Publish] = {}
+        self.postings: list[Posting] = []
         self.counts: list[Count] = []
         self.reached = 0
 

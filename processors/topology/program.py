@@ -22,6 +22,7 @@ from schemas.conditions import Signal
 from schemas.definitions import Funnel
 from schemas.facts import Fact
 from schemas.fields import FieldSource, FieldType, fields_of
+from schemas.instants import DAY
 
 KINDS_OF_SUBJECT: Mapping[str, frozenset[str]] = {
     "lead": frozenset({"lead"}),
@@ -60,6 +61,7 @@ class Program:
         future: Microseconds that an event time may lie after its record's Kafka time.
         past: Earliest instant an event may have.
         record_bytes: Longest record that is decoded, in bytes.
+        keep_metrics: Days that sums are kept by the day; None: all.
     """
 
     def __init__(self, funnels: Iterable[Funnel], application: Application) -> None:
@@ -67,6 +69,8 @@ class Program:
         self.future = application.limits.future
         self.past = application.limits.past
         self.record_bytes = application.limits.record_bytes
+        kept = application.topics.keep_metrics
+        self.keep_metrics = kept // DAY if kept is not None else None
         definitions = sorted(funnels, key=lambda funnel: (funnel.funnel, funnel.effective_from or 0, funnel.version))
         types = _field_types(application)
         self.funnels = _lineages(definitions, types.get, application.authority)

@@ -7,15 +7,17 @@ time, so that reading a facts partition again gives the same bytes (invariant 5)
 
 from collections.abc import Callable
 from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
+from processors.metrics.cells import Cell, Sum, record_body, record_key
 from processors.stages.captured import NO_VALUE, segment_value
 from processors.stages.diff import Change, Operation, publication_id
 from processors.stages.path import CUSTOMER, LAPSED, OVERDUE
 from processors.stages.rules import Lineage, OutcomeRule, StageRule, Version
-from processors.stages.timeline import OWN, Deal, FunnelState, Match, Money, Move, Point, Spells, Track, Walk
+from processors.stages.timeline import OWN, Deal, FunnelState, Match, Money, Move, Point, Spells, Stay, Track, Walk
 from processors.topology.effects import Header, Headers, Publish
 from schemas.facts import Fact
 from schemas.instants import SECOND, format_instant
@@ -27,9 +29,13 @@ _CONTENT_TYPE: Header = ("content-type", b"application/json")
 _TRANSITION: Header = ("ce_type", b"funnelstream.transition.v1")
 _CONVERSION: Header = ("ce_type", b"funnelstream.conversion.v1")
 _LEAD: Header = ("ce_type", b"funnelstream.lead.v1")
+_METRIC: Header = ("ce_type", b"funnelstream.metric.v1")
 
 STALE = "stale"
 """Flags a subject whose source has told of a gap since its last snapshot (rule 21)."""
+
+DELETED = "deleted"
+"""Flags a position whose record is deleted: none of its moves is counted (rule 16)."""
 
 FactOf = Callable[[bytes], Fact]
 """A fact by its key: what a publication names as its cause."""
@@ -72,6 +78,7 @@ class Publisher:
             "provenance": moment.provenance_of(cause),
             "segments": move.segments,
             "value": _money(move.value),
+            "stays": [_stay(stay) for stay in move.stays],
         }
         key = entity.encode()
         headers = self._headers(identity, revision, _TRANSITION, effective_at, key)
@@ -127,13 +134,22 @@ class Publisher:
             "furthest": version.stages[walk.furthest].name if walk.furthest >= 0 else None,
             "flags": _flags(state, version, deal),
             "spells": {name: _spells(spells) for name, spells in walk.spells.items()},
-            "segments": _segments(state, version, deal),
+            "segments": segments_shown(state, version, deal),
             "value": _money(walk.value),
             "sequence": sequence,
             "recorded_at": recorded_at,
         }
         headers = self._headers(key, sequence, _LEAD, recorded_at, entity.encode())
         return Publish("leads", key.encode(), encode_json(body), headers)
+
+    def metric(self, cell: Cell, total: Sum, partition: int, recorded_at: int) -> Publish:
+        """A partial sum of one facts partition; a tombstone when nothing is left of it. `recorded_at` in microseconds."""
+        key = record_key(cell, partition)
+        if not total:
+            return Publish("metrics", key, None, [])
+        body, identity = encode_json(record_body(cell, total, partition)), blake2b(key, digest_size=16).hexdigest()
+        headers = self._headers(identity, recorded_at, _METRIC, format_instant(recorded_at), cell.funnel.encode())
+        return Publish("metrics", key, body, headers)
 
     def _headers(self, identity: str, revision: int, kind: Header, time: str, subject: bytes) -> Headers:
         return [
@@ -161,17 +177,17 @@ def shown(lineage: Lineage, state: FunnelState) -> Shown:
         return _plainly(version.number)
     found: Shown = {}
     if state.walk.spells:
-        found[OWN] = version.number, _flags(state, version, OWN), _segments(state, version, OWN)
+        found[OWN] = version.number, _flags(state, version, OWN), segments_shown(state, version, OWN)
     if version.walks_deals:
         for name, deal in state.deals.items():
             if deal.walk.spells:
-                found[name] = version.number, _flags(state, version, name), _segments(state, version, name)
+                found[name] = version.number, _flags(state, version, name), segments_shown(state, version, name)
     return found
 
 
 def _plain(state: FunnelState, version: Version) -> bool:
     """Whether nothing can be shown but a place; who has deals may be a customer."""
-    return version.plain and not state.own.stale and not state.deals
+    return version.plain and not state.own.stale and not state.own.deleted and not state.deals
 
 
 @cache
@@ -203,6 +219,8 @@ def _flags(state: FunnelState, version: Version, deal: str) -> list[str]:
             flags.append(OVERDUE)
     if deal == OWN and state.deals and (here is None or here.place != "outcome") and _has_won(state, version):
         flags.append(CUSTOMER)
+    if track.deleted:
+        flags.append(DELETED)
     return [*flags, STALE] if any(each.stale for each in _tracks(state, track, deal)) else flags
 
 
@@ -216,7 +234,7 @@ def _has_won(state: FunnelState, version: Version) -> bool:
     return any(isinstance(rule, OutcomeRule) and rule.won for rule in rules)
 
 
-def _segments(state: FunnelState, version: Version, deal: str) -> dict[str, str]:
+def segments_shown(state: FunnelState, version: Version, deal: str) -> dict[str, str]:
     """Segment values of a snapshot: of the touch, of the last entry, or the current ones (rule 26)."""
     if not version.segments:
         return {}
@@ -250,6 +268,11 @@ def _point(point: Point | None) -> dict[str, Any] | None:
     if point is None:
         return None
     return {point.place: point.name, "entered_at": format_instant(point.entered_at), "entry": point.entry}
+
+
+def _stay(stay: Stay) -> dict[str, Any]:
+    seconds = None if stay.length is None else stay.length / SECOND
+    return {"place": stay.place, "name": stay.name, "seconds": seconds, "sla_missed": stay.missed}
 
 
 def _spells(spells: Spells) -> dict[str, Any]:

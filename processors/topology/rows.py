@@ -10,6 +10,7 @@ and all rows of an entity lie together. The same keys and bytes are mirrored in 
 | `h` entity funnel | `HeadRow`: the open page of one funnel's history, the state before and after the last instant |
 | `p` entity funnel time | `Page`: an older stretch of that history, the newest first |
 | `t` time entity funnel | the entity's identifier: a timer of this subject may be due then |
+| `m` day cell | `SumRow`: a partial sum of the published numbers |
 | `w` | `Watermarks` of the partition |
 
 A row's array may grow at its end: roles and claims of the identity protocol have their place there.
@@ -20,12 +21,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from processors.metrics.cells import Cell, Sum
 from processors.stages.diff import Publication
 from processors.stages.timeline import FunnelState
 from schemas.facts import Fact
 from schemas.instants import FIRST
 
-FORMAT = 3
+FORMAT = 4
 """Of the rows; part of the digest that they are written under, so that no release reads what another wrote differently."""
 
 
@@ -102,12 +104,22 @@ class Watermarks(msgspec.Struct, array_like=True, gc=False):
     fired: int = FIRST
 
 
+class SumRow(msgspec.Struct, array_like=True, gc=False):
+    """A partial sum, and what it is of (invariant 4)."""
+
+    cell: Cell
+    sum: Sum
+
+
 encode = msgspec.msgpack.Encoder().encode
+encode_sum = msgspec.msgpack.Encoder(order="deterministic").encode
+"""Of a `SumRow`: in whatever order its parts came together, equal sums are equal bytes."""
 decode_entity = msgspec.msgpack.Decoder(EntityRow).decode
 decode_fact = msgspec.msgpack.Decoder(FactRow).decode
 decode_head = msgspec.msgpack.Decoder(HeadRow).decode
 decode_page = msgspec.msgpack.Decoder(Page).decode
 decode_watermarks = msgspec.msgpack.Decoder(Watermarks).decode
+decode_sum = msgspec.msgpack.Decoder(SumRow).decode
 decode_state = msgspec.msgpack.Decoder(FunnelState).decode
 
 
@@ -146,7 +158,16 @@ def page_key(prefix: bytes, start: int) -> bytes:
     return prefix + (_LAST - start).to_bytes(8, "big")
 
 
+def sum_key(cell: Cell) -> bytes:
+    """Key of a sum: by the day it is about, the earliest first, and behind them what is about no day; last who stands where."""
+    day = (cell.day + _OFFSET if cell.day is not None else 2 * _OFFSET - 1).to_bytes(8, "big")
+    digest = blake2b(msgspec.msgpack.encode(cell), digest_size=16).digest()
+    return (STANDING_PREFIX if cell.kind == "standing" else DAYS_PREFIX) + day + digest
+
+
 WATERMARKS_KEY = b"w"
+DAYS_PREFIX = b"md"
+STANDING_PREFIX = b"ms"
 TIMERS_PREFIX = b"t"
 _TIME, _ENTITY = slice(1, 9), slice(9, 25)
 

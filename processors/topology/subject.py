@@ -3,7 +3,8 @@
 Here corrections meet what was published before: every publication stands as a token in the row of the fact that caused it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,24 +14,40 @@ from processors.stages.rules import Lineage
 from processors.stages.timeline import OWN, FunnelState, Match, Move
 from processors.stages.timers import fire, next_due
 from processors.topology import rows as row
+from processors.topology.contributions import NOWHERE, Contributions, Stances, stances
 from processors.topology.effects import Effects, Rows
 from processors.topology.publishing import Moment, Publisher, Shown, shown
 from schemas.facts import Fact
-from schemas.instants import format_instant
+from schemas.instants import DAY, format_instant
+
+
+class Seen(NamedTuple):
+    """How a funnel stands: what snapshots show of it, and what of it counts."""
+
+    shown: Shown
+    stances: Stances
+
+
+UNSEEN = Seen({}, NOWHERE)
+
+
+def seen(lineage: Lineage, state: FunnelState) -> Seen:
+    """How a state stands, to compare it with what it becomes."""
+    return Seen(shown(lineage, state), stances(lineage, state))
 
 
 class Present(msgspec.Struct, frozen=True, gc=False):
     """Where a funnel stands after a record.
 
     Attributes:
-        before: What a snapshot showed before.
+        before: How it stood before.
         state: After all timers that have fired; what a snapshot shows now.
-        touched: Whether the snapshot must be published whether or not it differs.
+        deletes: Whether the record deletes something, or restores it: then snapshots are published whether or not they differ.
     """
 
-    before: Shown
+    before: Seen
     state: FunnelState
-    touched: bool = False
+    deletes: bool = False
 
 
 class Subject:
@@ -162,12 +179,14 @@ class Subject:
 
     def publish(self, lineage: Lineage, changes: Sequence[Change], present: Present, *, late: bool) -> None:
         """Publish the changes, and a snapshot of every position that moved or looks different now."""
-        after, before = shown(lineage, present.state), present.before
+        after, before = shown(lineage, present.state), present.before.shown
         alike = after == before
-        if alike and not changes and not present.touched:
+        if alike and not changes and not present.deletes:
             return
+        self._contribute(lineage, changes, present, late=late)
+        touched = present.deletes and any(walk.spells for _, walk in present.state.walks)
         moment = Moment(format_instant(self._appended_at), late, self.fact)
-        snapshots = set(after) if present.touched or not before else set()
+        snapshots = set(after) if touched or not before else set()
         if not alike and before:
             snapshots.update(deal for deal in after.keys() | before.keys() if after.get(deal) != before.get(deal))
         for change in changes:
@@ -186,6 +205,27 @@ class Subject:
         for deal in sorted(snapshots):
             if deal == OWN or lineage.latest.walks_deals:
                 self._snapshot(lineage, present.state, deal, moment)
+
+    def _contribute(self, lineage: Lineage, changes: Sequence[Change], present: Present, *, late: bool) -> None:
+        """Post what the subject contributes to the numbers more, or less, than before (invariant 4)."""
+        reason = "deletion" if present.deletes else "late" if late else "live"
+        contributions = Contributions(lineage, self._appended_at // DAY, reason)
+        before, after = present.before.stances, stances(lineage, present.state)
+        for deal in before.gone ^ after.gone:
+            for move in self._standing(lineage, deal):
+                contributions.exchange(*((move, None) if deal in after.gone else (None, move)))
+        for change in changes:
+            contributions.change(change, after.gone)
+        contributions.positions(before, after)
+        self._effects.postings += contributions.postings
+
+    def _standing(self, lineage: Lineage, deal: str) -> Iterator[Move]:
+        """The moves of the subject or a deal before the record at hand: once deleted none counts, restored all do (rule 16)."""
+        for _, value in self._rows.scan(row.facts_prefix(self.key)):
+            for publication in row.decode_fact(value).publications:
+                move = publication.move
+                if move is not None and publication.live and publication.funnel == lineage.name and move.deal == deal:
+                    yield move
 
     def _count(self, lineage: Lineage, change: Change, move: Move) -> None:
         self._effects.count("transitions", lineage.name, change.operation, move.kind)

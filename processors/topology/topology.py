@@ -3,6 +3,8 @@
 from processors.topology.advance import Advance
 from processors.topology.ingest import Ingest
 from processors.topology.program import Program
+from processors.topology.publishing import Publisher
+from processors.topology.sums import Sums
 
 
 class Topology:
@@ -14,6 +16,7 @@ class Topology:
         ingest: One record of a source topic becomes facts, counted drops or a dead letter.
         advance: One record of the facts topic, a fact or a watermark, changes the state behind its partition and publishes what
             changed.
+        post: The postings of a transaction's records become sums.
     """
 
     def __init__(self, program: Program) -> None:
@@ -21,3 +24,4 @@ class Topology:
         self.timed = program.timed
         self.ingest = Ingest(program)
         self.advance = Advance(program)
+        self.post = Sums(Publisher(program.application), program.keep_metrics).post

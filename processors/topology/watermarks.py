@@ -12,8 +12,8 @@ from processors.stages.timers import fire
 from processors.topology import rows as row
 from processors.topology.effects import Effects, FactsRecord, Publish, Rows
 from processors.topology.program import Program
-from processors.topology.publishing import Publisher, shown
-from processors.topology.subject import Present, Subject
+from processors.topology.publishing import Publisher
+from processors.topology.subject import Present, Subject, seen
 from schemas.facts import Continue, Watermark
 
 FIRED_AT_ONCE = 500
@@ -78,7 +78,7 @@ class Time:
             return
         state = row.decode_state(head.after)
         fire(state, head.as_of, lineage)
-        before = shown(lineage, state)
+        before = seen(lineage, state)
         if head.due != timer.due:  # left over, and deleted by nobody
             effects.rows[key] = None
         moves = subject.pass_time(lineage, state, head, as_of, head.due)

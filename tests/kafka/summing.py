@@ -10,12 +10,19 @@ import json
 import time
 from typing import Any
 
+from processors.metrics.cells import Cell, Posting
 from processors.sources.statement import SourceRecord
 from processors.topology.definition_digests import Definitions
 from processors.topology.effects import Effects, FactsRecord, Publish, Rows
+from processors.topology.publishing import Publisher
 from processors.topology.rows import FORMAT
+from processors.topology.sums import Sums
 
 DEFINITIONS = Definitions("sha256:summing", FORMAT, {"summing/1": "sha256:1"}, {"summing/1": 0})
+
+
+STEPS = Cell("conversions", "summing", "lead", "step", 0)
+"""How many steps there were: a sum of its own behind every partition."""
 
 
 class Summing:
@@ -26,6 +33,7 @@ class Summing:
     def __init__(self, definitions: Definitions = DEFINITIONS, *, naps: bool = False) -> None:
         self.definitions = definitions
         self._naps = naps
+        self.post = Sums(Publisher("summing")).post
 
     def ingest(self, record: SourceRecord) -> Effects:
         effects = Effects()
@@ -65,6 +73,7 @@ class Summing:
             "a step of this transaction is missing in a scan"
         )
         effects.reached = record.appended_at
+        effects.postings.append(Posting(STEPS, "counted", 1))
         effects.rows[key] = json.dumps([count, total]).encode()
         step = json.dumps({"key": name, "count": count, "sum": total, "at": record.appended_at}).encode()
         if count % 8:

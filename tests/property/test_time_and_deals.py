@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors.metrics.cells import restated, tally
 from processors.stages.timeline import OWN
 from processors.topology import history, watermarks
 from processors.topology import rows as row
+from processors.topology.contributions import contributed
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher
 from schemas.facts import Fact, entity_key
@@ -81,6 +83,11 @@ def timed(backward: str, after_outcome: str) -> dict[str, Any]:
             "plan": {"value": "lead.plan", "rule": "current"},
         },
         "value": {"amount": "deal.amount", "currency": "deal.currency"},
+        "rates": [
+            {"from": "seen", "to": "known", "within": "2h"},
+            {"from": "known", "to": "won", "count": "touched"},
+            {"from": "open", "to": "won", "grain": "deal"},
+        ],
     }
 
 
@@ -97,6 +104,7 @@ def changing() -> list[dict[str, Any]]:
             {"name": "c", "while": {"lead.plan": "pro"}, "lapse": "keep"},
         ],
         "outcomes": [{"name": "end", "result": "won", "while": {"lead.plan": "end"}}],
+        "rates": [{"from": "a", "to": "b"}, {"from": "b", "to": "c"}],
     }
     second = {
         **first,
@@ -108,6 +116,7 @@ def changing() -> list[dict[str, Any]]:
             {"name": "c", "while": {"lead.plan": "pro"}},
         ],
         "retired": {"b": "bb"},
+        "rates": [{"from": "a", "to": "bb"}, {"from": "a", "to": "c"}],
     }
     third = {
         **first,
@@ -119,6 +128,7 @@ def changing() -> list[dict[str, Any]]:
         ],
         "outcomes": [{"name": "stop", "result": "lost", "while": {"lead.plan": "end"}}],
         "retired": {"a": "remove", "c": "bb"},
+        "rates": [{"from": "bb", "to": "d"}],
     }
     return [first, second, third]
 
@@ -241,6 +251,15 @@ def test_snapshots_are_where_the_timelines_end(world: Program, facts: list[Fact]
         for deal in [*positions, *(state.deals if lineage.latest.walks_deals else ())]:
             wanted = publisher.lead(state, version, "user:1", deal, 0, "")
             assert told(last.get(wanted.key)) == told(wanted.value)
+
+
+@settings(max_examples=examples(300))
+@given(programs, histories, st.randoms(use_true_random=False))
+def test_the_numbers_are_a_recount(world: Program, facts: list[Fact], random: Any) -> None:
+    """Invariant 4: the published sums are what the timelines contribute, whatever was posted and taken back on the way."""
+    timelines = ((world.timeline(lineage, facts, END), lineage) for lineage in world.funnels)
+    postings = [posting for timeline, lineage in timelines for posting in contributed(timeline, lineage)]
+    assert lived(world, facts, random).numbers() == restated(tally(postings).items())
 
 
 def told(snapshot: bytes | None) -> dict[str, Any] | None:

@@ -13,12 +13,12 @@ from jsonschema import Draft202012Validator
 from processors.topology.effects import Publish
 from processors.topology.program import Program
 from schemas.facts import Coordinates, Fact
-from schemas.records import json_schema, published_models
+from schemas.publications import json_schema, published_models
 from tests.property.test_history import histories, programs
 from tests.unit.stages.notation import definition
 from tests.worlds import History, fact, program
 
-MODELS = {"transitions": "transition.v1", "conversions": "conversion.v1", "leads": "lead.v1"}
+MODELS = {"transitions": "transition.v1", "conversions": "conversion.v1", "leads": "lead.v1", "metrics": "metric.v1"}
 ATTRIBUTES = ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "content-type"]
 
 
@@ -42,6 +42,9 @@ def check_headers(record: Publish, body: dict[str, Any]) -> None:
     assert said["ce_specversion"] == "1.0"
     assert said["ce_type"] == f"funnelstream.{MODELS[record.topic]}"
     assert (said["ce_source"], said["content-type"]) == ("/funnelstream/test", "application/json")
+    if record.topic == "metrics":
+        assert said["ce_subject"] == body["funnel"]
+        return
     assert said["ce_subject"] == body["subject"]["id"]
     if record.topic == "leads":
         assert record.key == f"{body['subject']['kind']}/{body['subject']['id']}/{body['funnel']}".encode()

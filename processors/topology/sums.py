@@ -1,0 +1,74 @@
+"""Sums: what the postings of a transaction make of the partial sums behind a facts partition (invariant 4).
+
+A sum is written and published once per transaction, however many records have changed it, like lead snapshots.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from processors.metrics.cells import Cell, Posting, Sum, tally
+from processors.topology import rows as row
+from processors.topology.effects import Effects, Rows
+from processors.topology.publishing import Publisher
+from schemas.instants import DAY
+
+
+class Sums:
+    """The sums of one application; it holds no state, that is in the rows.
+
+    Args:
+        publisher: Writes the records.
+        keep: Days that sums are kept by the day; what is about a day before is one sum. None: all. Who stands where now is always
+            kept by the day of the entry, which says for how long.
+    """
+
+    def __init__(self, publisher: Publisher, keep: int | None = None) -> None:
+        self._publisher = publisher
+        self._keep = keep
+
+    def post(self, postings: Iterable[Posting], rows: Rows, partition: int, recorded_at: int) -> Effects:
+        """Add postings to the sums of a facts partition.
+
+        Args:
+            postings: Of all records of a transaction; what nets to nothing changes nothing.
+            rows: Behind the partition, with what the transaction wrote.
+            partition: Its number.
+            recorded_at: Log-append time of the last record, in microseconds.
+
+        Returns:
+            The rows of the sums that changed and their records; tombstones where nothing is left.
+        """
+        effects, changes = Effects(), tally(postings)
+        if changes and self._keep is not None:
+            changes = self._without_days_before(recorded_at // DAY - self._keep, changes, rows)
+        for cell, change in changes.items():
+            if change:
+                total = _add(cell, change, rows, effects)
+                effects.published.append(self._publisher.metric(cell, total, partition, recorded_at))
+        return effects
+
+    def _without_days_before(self, first: int, changes: Mapping[Cell, Sum], rows: Rows) -> dict[Cell, Sum]:
+        """The changes, and those that take what is kept of older days into the sum of all of them."""
+        found: dict[Cell, Sum] = {}
+        for cell, change in changes.items():
+            past = cell.day is not None and cell.day < first and cell.kind != "standing"
+            _gather(found, cell._replace(day=None) if past else cell, change)
+        for _, value in rows.scan(row.DAYS_PREFIX):
+            kept = row.decode_sum(value)
+            if kept.cell.day is None or kept.cell.day >= first:
+                break
+            _gather(found, kept.cell._replace(day=None), kept.sum)
+            _gather(found, kept.cell, kept.sum.negated())
+        return found
+
+
+def _gather(found: dict[Cell, Sum], cell: Cell, change: Sum) -> None:
+    found.setdefault(cell, Sum({}, {})).merge(change)
+
+
+def _add(cell: Cell, change: Sum, rows: Rows, effects: Effects) -> Sum:
+    key = row.sum_key(cell)
+    known = rows.get(key)
+    total = row.decode_sum(known).sum if known is not None else Sum({}, {})
+    total.merge(change)
+    effects.rows[key] = row.encode_sum(row.SumRow(cell, total)) if total else None
+    return total
