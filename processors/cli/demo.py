@@ -22,10 +22,11 @@ from rich.live import Live
 from rich.text import Text
 
 from processors.cli.loading import Loaded, load
-from processors.cli.replay import outlines
-from processors.cli.tables import funnel_table
+from processors.cli.number_rows import Part
+from processors.cli.number_tables import funnel_table
+from processors.cli.projections import empty, metrics_of
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.metrics.census import Census
+from processors.projection.answers import Funnel
 from processors.simulation.traffic import Traffic
 
 FUNNEL = "hubspot-lifecycle.yml"
@@ -138,7 +139,8 @@ class _Watch:
         from confluent_kafka import Consumer, Producer, TopicPartition
 
         application = loaded.application
-        self.census = Census(outlines(loaded.funnels)[0])
+        self._projection = empty(loaded)
+        self.part = Part(self._projection.outlines.funnels[0])
         self.sent = 0
         self.last: deque[dict[str, Any]] = deque(maxlen=SHOWN)
         self.corrections = 0
@@ -149,7 +151,7 @@ class _Watch:
         self._consumer = Consumer(
             {**application.kafka, "group.id": "demo-watch", "auto.offset.reset": "earliest", "log_level": 0}
         )
-        watched = (self._topics.transitions, self._topics.conversions, self._topics.leads, self._topics.dead_letters)
+        watched = (self._topics.transitions, self._topics.metrics, self._topics.dead_letters)
         partitions = range(4)
         self._consumer.assign([TopicPartition(topic, partition, 0) for topic in watched for partition in partitions])
 
@@ -168,16 +170,23 @@ class _Watch:
                 self._take(message.topic() or "", message.key() or b"", message.value())
         return len(messages)
 
+    def funnel(self) -> Funnel:
+        """The numbers so far."""
+        outline = self.part.outline
+        return self._projection.funnel(outline, self._projection.all(outline), time.time_ns() // 1000)
+
+    @property
+    def people(self) -> int:
+        """How many stand somewhere in the funnel."""
+        return sum(place.standing for place in self.funnel().places)
+
     def _take(self, topic: str, key: bytes, value: bytes | None) -> None:
-        body = msgspec.json.decode(value, type=dict[str, Any]) if value is not None else None
-        if topic == self._topics.leads:
-            self.census.lead(key.decode(), body)
+        if topic == self._topics.metrics:
+            self._projection.put(metrics_of(topic, [(key, value)]))
         elif topic == self._topics.dead_letters:
             self.dead_letters += 1
-        elif body is not None and topic == self._topics.conversions:
-            self.census.conversion(body)
-        elif body is not None:
-            self.census.transition(body)
+        elif value is not None:
+            body = msgspec.json.decode(value, type=dict[str, Any])
             self.last.append(body)
             self.corrections += body["op"] != "announce"
 
@@ -229,7 +238,7 @@ def _screen(watch: _Watch, left: float) -> Group:
     title = Text(
         f"\nlast transitions ({watch.sent} records in, {watch.corrections} corrections, {left:.0f} s left)", style="bold"
     )
-    return Group(funnel_table(watch.census), title, *lines)
+    return Group(funnel_table(watch.part, watch.funnel()), title, *lines)
 
 
 def _move(body: dict[str, Any]) -> Text:
@@ -248,15 +257,15 @@ def _place(position: dict[str, Any] | None) -> str:
 
 
 def _line(watch: _Watch, left: float) -> str:
-    counts = ", ".join(f"{stage.name} {stage.now}" for stage in (*watch.census.stages(), *watch.census.outcomes()))
+    counts = ", ".join(f"{place.name} {place.standing}" for place in watch.funnel().places)
     return f"{watch.sent:>6} records in | {counts} | {left:.0f} s left"
 
 
 def _totals(console: Console, watch: _Watch) -> None:
     if not console.is_terminal:
-        console.print(funnel_table(watch.census))
+        console.print(funnel_table(watch.part, watch.funnel()))
     console.print(
-        f"\n{watch.sent} records sent; {watch.census.people()} leads; {watch.corrections} corrections because records came late; "
+        f"\n{watch.sent} records sent; {watch.people} leads; {watch.corrections} corrections because records came late; "
         f"{watch.dead_letters} dead letters; duplicates published nothing.\n\n"
         "What to try next:\n"
         f"  funnels/{FUNNEL}          the definition that was running\n"

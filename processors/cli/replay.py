@@ -3,7 +3,7 @@
 import shutil
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from io import BufferedWriter
 from pathlib import Path
@@ -13,8 +13,9 @@ import msgspec
 import typer
 
 from processors.cli.loading import Loaded, load
+from processors.cli.projections import OUTLINES, RATES, exchange_of
 from processors.engine.stop import BUG, ENVIRONMENT, INPUT, Stop
-from processors.metrics.census import FunnelOutline
+from processors.metrics.outlines import outlines_of
 from processors.simulation.replay import (
     FILES,
     Failed,
@@ -28,11 +29,8 @@ from processors.simulation.replay import (
 )
 from processors.state.store import DiskStore, Label
 from processors.topology.effects import Count, Topic
-from schemas.definitions import Funnel
 from schemas.instants import format_instant, parse_instant
 
-OUTLINES = "funnels.json"
-"""What `report` needs to know of the definitions that a replay ran with."""
 APPLICATION, DEFINITIONS = "application.json", "definitions"
 """The configuration, without what is secret, and the definitions that a replay ran with: `explain` judges by them."""
 
@@ -95,11 +93,15 @@ def replay(
 
 def _write(files: ExitStack, loaded: Loaded, inputs: list[Input], until: int | None, folder: Path) -> _Counted:
     outputs = {topic: files.enter_context((folder / name).open("wb")) for topic, name in FILES.items()}
-    (folder / OUTLINES).write_bytes(msgspec.json.encode(outlines(loaded.funnels)))
+    outlines = outlines_of(loaded.funnels, loaded.application)
+    (folder / OUTLINES).write_bytes(msgspec.json.encode(outlines))
     store = DiskStore(folder / "state", Label(loaded.application.application, 1))
     files.callback(store.close)
     _keep(loaded, folder)
-    return _run(Replay(loaded.program, store), inputs, until, outputs)
+    run = Replay(loaded.program, store)
+    counted = _run(run, inputs, until, outputs)
+    (folder / OUTLINES).write_bytes(msgspec.json.encode(msgspec.structs.replace(outlines, as_of=run.now)))
+    return counted
 
 
 def _run(run: Replay, inputs: list[Input], until: int | None, outputs: Mapping[Topic, BufferedWriter]) -> _Counted:
@@ -130,30 +132,6 @@ def _of_times(run: Replay) -> Iterator[str]:
         named = "1 record that names no time was" if count == 1 else f"{count} records that name no time were"
         when = f"at {format_instant(first)}" if first == last else f"between {format_instant(first)} and {format_instant(last)}"
         yield f"{named} taken {when}, as other records or limits.past say: lines with --envelope give each its Kafka time"
-
-
-def outlines(funnels: Sequence[Funnel]) -> list[FunnelOutline]:
-    """What a report needs of the definitions: of each funnel its newest version, then what only earlier ones had.
-
-    Deals that are published beside their leads have an outline of their own; conversions are the leads'.
-    """
-    versions: dict[str, list[Funnel]] = {}
-    for funnel in sorted(funnels, key=lambda funnel: funnel.version, reverse=True):
-        versions.setdefault(funnel.funnel, []).append(funnel)
-    return [
-        FunnelOutline(
-            name,
-            found[0].version,
-            grain,
-            [*dict.fromkeys(stage.name for funnel in found for stage in funnel.stages)],
-            [*dict.fromkeys(outcome.name for funnel in found for outcome in funnel.outcomes)],
-            [*dict.fromkeys(conversion.name for funnel in found for conversion in funnel.all_conversions)]
-            if grain == found[0].subject
-            else [],
-        )
-        for name, found in sorted(versions.items())
-        for grain in dict.fromkeys((found[0].subject, *found[0].also))
-    ]
 
 
 def _instant(text: str | None) -> int | None:
@@ -196,6 +174,9 @@ def _folder(out: Path, overwrite: bool) -> Path:
 
 def _keep(loaded: Loaded, folder: Path) -> None:
     """Keep what the replay ran with beside what it wrote: no secret, so addresses go by their hashes there."""
+    if loaded.application.money is not None:
+        exchange_of(loaded)  # refused here and not by the report
+        shutil.copyfile(loaded.application.money.rates, folder / RATES)
     definitions = folder / DEFINITIONS
     definitions.mkdir(exist_ok=True)
     for file in loaded.files:

@@ -1,147 +1,142 @@
-"""`funnelstream report`: a funnel as a table, from a replay or from the published topics."""
+"""`funnelstream report`: numbers as tables, JSON or CSV, from a replay or from the published topics."""
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypedDict, TypeVar
+from typing import Annotated, Any
 
-import msgspec
 import typer
-from rich.console import Console
 
-from processors.cli.tables import Format, Row, funnel_table, print_csv, rows_of
-from processors.engine.stop import ENVIRONMENT, INPUT, Stop
-from processors.metrics.census import Census, FunnelOutline
-
-Body = TypeVar("Body")
-
-
-class _Place(TypedDict, total=False):
-    stage: str | None
-    outcome: str | None
-    detour: str | None
-
-
-class _Subject(TypedDict):
-    kind: str
-    id: str
-
-
-class _Transition(TypedDict):
-    funnel: str
-    transition_id: str
-    revision: int
-    op: str
-    kind: str
-    subject: _Subject
-    deal: str | None
-    to: _Place | None
-    skipped: list[str]
-
-
-class _Conversion(TypedDict):
-    funnel: str
-    conversion_id: str
-    revision: int
-    op: str
-    subject: _Subject
-    name: str
-    count: str
-    advanced: bool
-
-
-class _Lead(TypedDict):
-    position: _Place | None
-
-
-class _Record(TypedDict, Generic[Body]):
-    key: str
-    value: Body
-
-
-RECORDS: dict[str, msgspec.json.Decoder[Any]] = {
-    "transitions": msgspec.json.Decoder(_Record[_Transition]),
-    "conversions": msgspec.json.Decoder(_Record[_Conversion]),
-    "leads": msgspec.json.Decoder(_Record[_Lead | None]),
-}
-"""Of each topic what a census reads of a line that `replay` wrote; the rest of the line is passed over."""
+from processors.cli import projections
+from processors.cli.loading import Loaded, load
+from processors.cli.number_rows import Part
+from processors.cli.reconcile import print_comparison, reconcile_folder, reconcile_topics
+from processors.cli.tables import Format, console, print_csv
+from processors.cli.views import Asked, AsReported, Cohorts, Corrections, Funnels, Parts, Rates, View
+from processors.metrics.days import Span
+from processors.metrics.outlines import FunnelOutline
+from processors.projection.projection import Projection
+from schemas.instants import parse_instant
 
 
 def report(
     folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="What `replay` wrote.")] = None,
     config: Annotated[Path | None, typer.Option(help="Read the published topics of this application instead.")] = None,
+    funnel: Annotated[str | None, typer.Option(help="Only this funnel.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="SEGMENT", help="Split by a segment of the definition.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="Only from this UTC day on.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Only until this UTC day, which is among them.")] = None,
+    rates: Annotated[bool, typer.Option("--rates", help="The rates: cohort and period, step to step and overall.")] = False,
+    cohorts: Annotated[bool, typer.Option("--cohorts", help="The declared rates, cohort by cohort.")] = False,
+    rate: Annotated[str | None, typer.Option(metavar="NAME", help="With --cohorts or --rates: only this declared rate.")] = None,
+    as_reported: Annotated[
+        bool, typer.Option("--as-reported", help="What was said of these days at the time, beside what is known now, and why.")
+    ] = False,
+    corrections: Annotated[bool, typer.Option("--corrections", help="What was corrected on these days, by reason.")] = False,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Recount from leads, transitions and conversions; code 1 on any difference.")
+    ] = False,
+    as_of: Annotated[
+        str | None, typer.Option(help="The time that ages and maturity are of; now, or the end of the replay. ISO 8601.")
+    ] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = "table",
 ) -> None:
-    """Print each funnel: who reached, touched and stands in each stage, and what was converted."""
+    """Print each funnel: who reached, touched and stands in each place, what was converted, and at what rates."""
     if (folder is None) == (config is None):
         raise typer.BadParameter("name either a folder that replay wrote or --config FILE")
-    censuses = _of_folder(folder) if folder is not None else _of_topics(config)
-    rows = [row for census in censuses for row in rows_of(census)]
-    if format == "json":
-        print(json.dumps([row._asdict() for row in rows], indent=2))
-    elif format == "csv":
-        print_csv(Row._fields, rows)
-    else:
-        for census in censuses:
-            Console().print(funnel_table(census))
-
-
-def _of_folder(folder: Path) -> list[Census]:
-    from processors.cli.replay import OUTLINES
-
-    try:
-        censuses = [Census(outline) for outline in _outlines(folder / OUTLINES)]
-        for topic in RECORDS:
-            feed(censuses, topic, _lines(folder / f"{topic}.ndjson", topic))
-    except OSError as error:
-        raise Stop(
-            ENVIRONMENT, f"{folder} is no folder that replay wrote: {error.filename} cannot be read ({error.strerror})."
-        ) from error
-    return censuses
-
-
-def feed(censuses: Sequence[Census], topic: str, records: Iterator[tuple[str, Any]]) -> None:
-    """Feed published records (key and body) of one topic to every census."""
-    for key, body in records:
-        for census in censuses:
-            if topic == "leads":
-                census.lead(key, body)
-            elif topic == "transitions":
-                census.transition(body)
-            else:
-                census.conversion(body)
-
-
-def _outlines(path: Path) -> list[FunnelOutline]:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=list[FunnelOutline])
-    except (ValueError, RecursionError) as error:
-        raise Stop(INPUT, f"{path}:1 is no outline of funnels that replay wrote: {error}; run replay again.") from error
-
-
-def _lines(path: Path, topic: str) -> Iterator[tuple[str, Any]]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                record = RECORDS[topic].decode(line)
-            except (ValueError, RecursionError) as error:
-                raise Stop(INPUT, f"{path}:{number} is no record that replay wrote: {error}; run replay again.") from error
-            yield record["key"], record["value"]
-
-
-def _of_topics(config: Path | None) -> list[Census]:
-    from processors.cli.loading import load
-    from processors.cli.replay import outlines
-    from processors.engine.reading import read_topic
-
-    assert config is not None
-    loaded = load(config)
-    censuses = [Census(outline) for outline in outlines(loaded.funnels)]
-    names = loaded.application.own_topics
-    for topic, name in (("transitions", names.transitions), ("conversions", names.conversions), ("leads", names.leads)):
-        records = (
-            ((record.key() or b"").decode(), msgspec.json.decode(value) if (value := record.value()) is not None else None)
-            for record in read_topic(loaded.application.kafka, name)
+    wanted = [rates, cohorts, as_reported, corrections, reconcile]
+    if sum(wanted) > 1:
+        raise typer.BadParameter("ask for one of --rates, --cohorts, --as-reported, --corrections and --reconcile at a time")
+    if as_reported and first is None and last is None:
+        raise typer.BadParameter(
+            "say which days with --from or --to: of all days together both are the same", param_hint="--as-reported"
         )
-        feed(censuses, topic, records)
-    return censuses
+    if reconcile:
+        print_comparison(reconcile_folder(folder) if folder is not None else reconcile_topics(_loaded(config)), format)
+        return
+    projection = _projection(folder, config)
+    asked = Asked(projection, _days(first, last), _time(as_of, projection), rate)
+    views: list[View] = [Rates(), Cohorts(), AsReported(), Corrections()]
+    view = next((view for view, asked_for in zip(views, wanted, strict=False) if asked_for), Funnels())
+    funnels = [found for outline in _outlines(projection, funnel, rate) if (found := _parts(projection, outline, by))]
+    if by is not None and not funnels:
+        segments = sorted({each.name for outline in projection.outlines.funnels for each in outline.segments})
+        raise typer.BadParameter(f"no funnel has the segment {by!r}; there is {', '.join(segments) or 'none'}", param_hint="--by")
+    _print(view, asked, funnels, format)
+
+
+def _print(view: View, asked: Asked, funnels: Sequence[Parts], format: Format) -> None:
+    if format == "table":
+        for parts in funnels:
+            for table in view.tables(asked, parts):
+                console().print(table)
+        return
+    found = [row for parts in funnels for part, of in parts for row in view.rows(asked, part, of)]
+    if format == "json":
+        print(json.dumps(found, indent=2))
+    elif found:
+        print_csv(list(found[0]), ([_cell(value) for value in row.values()] for row in found))
+
+
+def _cell(value: Any) -> Any:
+    """What a cell of CSV holds: of amounts by currency their JSON."""
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
+def _projection(folder: Path | None, config: Path | None) -> Projection:
+    if folder is not None:
+        return projections.of_folder(folder)
+    return projections.of_topics(_loaded(config))
+
+
+def _loaded(config: Path | None) -> Loaded:
+    assert config is not None
+    return load(config)
+
+
+def _outlines(projection: Projection, funnel: str | None, rate: str | None) -> list[FunnelOutline]:
+    """The funnels that are asked for; those that have the rate, if it is one that is asked for."""
+    every = projection.outlines.funnels
+    if funnel is not None and funnel not in (names := sorted({outline.funnel for outline in every})):
+        raise typer.BadParameter(f"{funnel!r} is no funnel here; there is {', '.join(names) or 'none'}", param_hint="--funnel")
+    found = [outline for outline in every if funnel in (None, outline.funnel)]
+    if rate is not None and not any(outline.rate(rate) for outline in found):
+        names = sorted({each.name for outline in found for each in outline.rates})
+        raise typer.BadParameter(f"{rate!r} is no declared rate; there is {'; '.join(names) or 'none'}", param_hint="--rate")
+    return [outline for outline in found if rate is None or outline.rate(rate) is not None]
+
+
+def _parts(projection: Projection, outline: FunnelOutline, by: str | None) -> Parts:
+    if by is None:
+        return [(Part(outline), projection.all(outline))]
+    segment = outline.segment(by)
+    if segment is None:
+        return []
+    values = projection.values(outline, segment)
+    return [(Part(outline, by, value.label, value.folded), value.slice) for value in values]
+
+
+def _days(first: str | None, last: str | None) -> Span:
+    days = Span(_day(first, "--from"), _day(last, "--to"))
+    if days.first is not None and days.last is not None and days.first > days.last:
+        raise typer.BadParameter(f"{last} is before {first}", param_hint="--to")
+    return days
+
+
+def _day(text: str | None, option: str) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no day, such as 2026-01-31", param_hint=option) from error
+
+
+def _time(text: str | None, projection: Projection) -> int:
+    """What is taken for now: as asked, or until when a replay went, or the clock."""
+    if text is None:
+        return projection.outlines.as_of if projection.outlines.as_of is not None else time.time_ns() // 1000
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no ISO 8601 time, such as 2026-01-31T12:00:00Z", param_hint="--as-of") from error

@@ -32,11 +32,14 @@ class Bounds(NamedTuple):
 class OffsetQuestion:
     """One future of one partition, asked again until it is answered."""
 
-    def __init__(self, admin: AdminClient, place: Place, spec: OffsetSpec) -> None:
+    def __init__(
+        self, admin: AdminClient, place: Place, spec: OffsetSpec, isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
+    ) -> None:
         """Ask."""
         self._admin = admin
         self._place = place
         self._spec = spec
+        self._isolation = isolation
         self._until: float | None = None
         self._future = self._ask()
 
@@ -66,7 +69,7 @@ class OffsetQuestion:
 
     def _ask(self) -> "Future[Any]":
         asked = {TopicPartition(*self._place): self._spec}
-        futures = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_TIMEOUT)
+        futures = self._admin.list_offsets(asked, isolation_level=self._isolation, request_timeout=_TIMEOUT)
         return next(iter(futures.values()))
 
 
@@ -87,6 +90,23 @@ def bounds_of(admin: AdminClient, places: Iterable[Place]) -> dict[Place, Bounds
     """The bounds of partitions, for whoever may wait for them; raises `Stop` when the brokers do not say."""
     questions = {place: BoundsQuestion(admin, place) for place in places}
     found: dict[Place, Bounds] = {}
+    while len(found) < len(questions):
+        for place, question in questions.items():
+            if place not in found and (answer := question.answer()) is not None:
+                found[place] = answer
+        time.sleep(_PAUSE)
+    return found
+
+
+def ends_of(admin: AdminClient, places: Iterable[Place], isolation: IsolationLevel) -> dict[Place, int]:
+    """Where partitions end: after the last record, or with READ_COMMITTED before the first of an open transaction.
+
+    Raises:
+        Stop: The brokers do not say.
+    """
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    questions = {place: OffsetQuestion(admin, place, latest, isolation) for place in places}
+    found: dict[Place, int] = {}
     while len(found) < len(questions):
         for place, question in questions.items():
             if place not in found and (answer := question.answer()) is not None:

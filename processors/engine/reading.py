@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -29,6 +30,16 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
         Stop: With code 3 when the brokers do not answer, or the topic is not there or may not be read; with code 1 when
             librdkafka does not take a setting.
     """
+    with reader(kafka) as consumer:
+        try:
+            yield from _to_the_end(consumer, topic, partitions_of(consumer, topic))
+        except KafkaException as why:
+            raise Stop(ENVIRONMENT, f"topic {topic} cannot be read: {error_of(why).str()}") from why
+
+
+@contextmanager
+def reader(kafka: Mapping[str, str]) -> Iterator[Consumer]:
+    """A consumer of committed records, outside any group, that says where logs end; the brokers have answered it."""
     errors = BrokerErrors(kafka)
     consumer = make_client(
         Consumer,
@@ -45,14 +56,13 @@ def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
     )
     try:
         first_contact(consumer, errors)
-        yield from _to_the_end(consumer, topic, _partitions(consumer, topic))
-    except KafkaException as why:
-        raise Stop(ENVIRONMENT, f"topic {topic} cannot be read: {error_of(why).str()}") from why
+        yield consumer
     finally:
         consumer.close()
 
 
-def _partitions(consumer: Consumer, topic: str) -> list[int]:
+def partitions_of(consumer: Consumer, topic: str) -> list[int]:
+    """The partitions of a topic; see `read_topic` for what it raises."""
     metadata = consumer.list_topics(topic, timeout=_TIMEOUT).topics[topic]
     if metadata.error is not None and triage(metadata.error) is Verdict.FORBIDDEN:
         raise ending(metadata.error, "reading", topic)

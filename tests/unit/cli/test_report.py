@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.cli.replay import outlines
 from processors.engine.stop import ENVIRONMENT, INPUT
-from processors.metrics.census import Census
-from schemas.definitions import Funnel
 from tests.unit.cli.called import World, call, demo, stopped
 
 
@@ -55,42 +52,3 @@ def test_an_outline_that_replay_did_not_write_is_named(replayed: Path, broken: b
 def test_a_folder_that_is_none_of_replays(tmp_path: Path) -> None:
     code, sentence = stopped("report", tmp_path)
     assert (code, "funnels.json" in sentence) == (ENVIRONMENT, True)
-
-
-def test_versions_of_one_funnel_are_one_report_with_what_only_earlier_ones_had() -> None:
-    def version(number: int, *stages: str) -> Funnel:
-        written = {"funnel": "web", "version": number, "owner": "o", "reason": "r", "subject": "lead", "effective_from": number}
-        return Funnel.model_validate({**written, "stages": [{"name": stage, "when": {"event": "A"}} for stage in stages]})
-
-    [outline] = outlines([version(1, "mql", "sal", "sql"), version(2, "lead", "sql")])
-    assert (outline.funnel, outline.version, outline.stages) == ("web", 2, ["lead", "sql", "mql", "sal"])
-
-
-def test_rule_13_leads_and_deals_are_counted_apart() -> None:
-    """One lead with a won and an open deal is one lead that is open, and two deals."""
-    funnel = Funnel.model_validate(
-        {
-            "funnel": "web",
-            "version": 1,
-            "owner": "o",
-            "reason": "r",
-            "effective_from": "2026-01-01",
-            "subject": "lead",
-            "also": ["deal"],
-            "stages": [{"name": "open", "while": {"deal.stage": "open"}}],
-            "outcomes": [{"name": "won", "result": "won", "while": {"deal.stage": "won"}}],
-        }
-    )
-    leads, deals = [Census(outline) for outline in outlines([funnel])]
-    for deal, place, to in ((None, "stage", "open"), ("deal:A", "outcome", "won"), ("deal:B", "stage", "open")):
-        kind = "deal" if deal else "lead"
-        body = {"funnel": "web", "revision": 1, "op": "announce", "kind": "advance", "skipped": [], "deal": deal}
-        body |= {"transition_id": f"{deal}", "subject": {"kind": kind, "id": "user:1"}, "to": {place: to}}
-        for census in (leads, deals):
-            census.transition(body)
-            census.lead(f"{kind}/{deal or 'user:1'}/web", {"position": {place: to}})
-    counts = [
-        [(each.name, each.touched, each.now) for each in (*census.stages(), *census.outcomes())] for census in (leads, deals)
-    ]
-    assert counts == [[("open", 1, 1), ("won", 0, 0)], [("open", 1, 1), ("won", 1, 1)]]
-    assert [census.people() for census in (leads, deals)] == [1, 2]

@@ -1,0 +1,62 @@
+"""Segments: the first values by name, the rest folded and counted; `other` of a source is never the fold."""
+
+import pytest
+
+from processors.projection.answers import Value
+from tests.metric_records import metric, projected, split, web
+
+SOURCE = {"source": {"value": "event.campaign.source", "rule": "first_touch", "top": 2}}
+
+
+def values(counts: dict[str, int], *, label_values: int | None = None, top: int = 2) -> tuple[list[tuple[str, int]], list[int]]:
+    """Labels with what they fold, and who reached `a` of each."""
+    records = []
+    for value, count in counts.items():
+        entered = metric("entries", "a", "2026-01-05", touched_every=count, touched_first=count, reached_first=count)
+        records += split("source", value, entered)
+    whole = sum(counts.values())
+    records.append(metric("entries", "a", "2026-01-05", touched_every=whole, touched_first=whole, reached_first=whole))
+    funnel = web(segments={"source": {**SOURCE["source"], "top": top}})
+    projection = projected(records, funnel, label_values=label_values)
+    [outline] = projection.outlines.funnels
+    found: list[Value] = projection.values(outline, outline.segments[0])
+    reached = [projection.funnel(outline, value.slice, 0).places[0].restated.reached_first for value in found]
+    assert sum(reached) == whole
+    return [(value.label, value.folded) for value in found], reached
+
+
+def test_as_many_as_are_shown_need_no_fold() -> None:
+    assert values({"google": 2, "(none)": 3}) == ([("(none)", 0), ("google", 0)], [3, 2])
+
+
+def test_the_rest_is_folded_and_counted() -> None:
+    assert values({"a": 1, "b": 4, "c": 1, "d": 3}) == ([("b", 0), ("d", 0), ("other", 2)], [4, 3, 2])
+
+
+@pytest.mark.parametrize("other", [9, 1])
+def test_a_value_named_other_is_not_the_fold(other: int) -> None:
+    labels, reached = values({"other": other, "b": 4, "c": 2, "d": 3})
+    assert labels[-1] == ("(other)", 2)
+    assert (("other", 0) in labels, sum(reached)) == (other == 9, other + 9)
+
+
+def test_no_label_has_more_values_than_the_limit() -> None:
+    assert values({"a": 1, "b": 4, "c": 2}, label_values=1, top=20)[0] == [("b", 0), ("other", 2)]
+
+
+def test_many_values_fold() -> None:
+    labels, reached = values({f"value {number}": 1 for number in range(2_000)})
+    assert (labels[-1], reached) == (("other", 1_998), [1, 1, 1_998])
+
+
+def test_corrections_that_empty_a_bucket_leave_no_data() -> None:
+    entered = metric("entries", "a", "2026-01-05", touched_every=1, touched_first=1, reached_first=1)
+    back = {f"{field}_retracted": 1 for field in ("touched_every", "touched_first", "reached_first")}
+    taken_back = metric("entries", "a", "2026-01-05", **{"recorded": "2026-01-09", "reason": "late", **back})
+    projection = projected([*split("source", "google", entered, taken_back), entered, taken_back], web(segments=SOURCE))
+    [outline] = projection.outlines.funnels
+    [google] = projection.values(outline, outline.segments[0])
+    found = projection.funnel(outline, google.slice, 0)
+    assert [place.restated.reached_first for place in found.places] == [0, 0, 0, 0]
+    assert [step.share.value for step in found.steps] == [None]
+    assert found.win_rate.value is None
