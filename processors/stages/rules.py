@@ -276,10 +276,11 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         msgspec.structs.force_setattr(self, "by_number", {version.number: version for version in self.versions})
         msgspec.structs.force_setattr(self, "timed", any(version.timed for version in self.versions))
         kept = frozenset().union(*(version.keeps for version in self.versions))
-        rates: dict[str, RateRule] = {}
+        rates: dict[tuple[str, bool], RateRule] = {}
         for version in self.versions:
             msgspec.structs.force_setattr(version, "keeps", kept)
-            rates |= {rate.name: rate for rate in version.rates if rate.name not in rates}
+            named = {(rate.name, rate.of_deals): rate for rate in version.rates}
+            rates |= {key: rate for key, rate in named.items() if key not in rates}
             msgspec.structs.force_setattr(version, "rates", tuple(rates.values()))
 
     @property
