@@ -1,4 +1,7 @@
-"""The Olist data set through a real broker and two workers, one of them killed in the middle: what `replay` gives, exactly."""
+"""The Olist data set through a real broker and two workers, one of them killed in the middle: what `replay` gives, exactly.
+
+The numbers that are read of it, by origin and with the time to win, are those of the data set.
+"""
 
 from pathlib import Path
 from uuid import uuid4
@@ -8,7 +11,6 @@ from tests.broker.discovery import Broker
 from tests.command import funnelstream
 from tests.deployment import Deployment, bodies, faults_of_the_log
 from tests.oracle import expected, facts_of, net
-from tests.shared_material import ROOT
 
 
 def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path: Path) -> None:
@@ -16,7 +18,7 @@ def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path:
     config = tmp_path / "olist.yml"
     template = olist.CONFIGURATION
     application = f"olist-{uuid4().hex[:8]}"
-    definitions = ROOT / "funnels" / "dreamdata-lead.yml"
+    definitions = olist.definition(tmp_path)
     config.write_text(
         template.format(application=application, definitions=definitions, bootstrap=broker.bootstrap, folder=tmp_path)
     )
@@ -45,4 +47,12 @@ def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path:
     program = deployment.loaded.program
     wanted = expected(program, facts_of(program, ((record.source, record.value, record.at) for record in ordered)))
     assert net(bodies([*published["transitions"], *published["conversions"]])) == wanted
-    olist.check_report(funnelstream("report", "--config", config, "--format", "json"))
+
+    olist.check_report(_reported(config))
+    olist.check_by_origin(_reported(config, "--by", "origin"))
+    olist.check_rate(_reported(config, "--rates"), shared / "datasets" / "olist")
+    funnelstream("report", "--config", config, "--reconcile")
+
+
+def _reported(config: Path, *options: str) -> str:
+    return funnelstream("report", "--config", config, "--format", "json", *options)
