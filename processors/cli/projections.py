@@ -1,6 +1,6 @@
 """The projection that commands ask: from a folder that `replay` wrote, or from the metrics topic."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +17,7 @@ OUTLINES, RATES = "funnels.json", "rates.csv"
 """What a replay keeps of the definitions and of the rates of exchange, for a report."""
 
 Body = TypeVar("Body")
+T = TypeVar("T")
 
 
 class Line(msgspec.Struct, Generic[Body], frozen=True):
@@ -36,7 +37,7 @@ def of_folder(folder: Path) -> Projection:
         outlines = read_outlines(folder / OUTLINES)
         exchange = None if outlines.reporting is None else _exchange(outlines.reporting, folder / RATES)
         projection = Projection(outlines, exchange)
-        lines = read_lines(folder / "metrics.ndjson", msgspec.json.Decoder(Line[Metric | None]))
+        lines = read_lines(folder / "metrics.ndjson", msgspec.json.Decoder(Line[Metric | None]).decode)
         projection.put((bytes(line.key), line.value) for line in lines)
     except OSError as error:
         raise Stop(
@@ -108,11 +109,11 @@ def read_outlines(path: Path) -> Outlines:
         raise Stop(INPUT, f"{path}:1 is no outline of funnels that replay wrote: {error}; run replay again.") from error
 
 
-def read_lines(path: Path, decoder: "msgspec.json.Decoder[Line[Body]]") -> Iterator[Line[Body]]:
+def read_lines(path: Path, decode: Callable[[bytes], T]) -> Iterator[T]:
     """The lines of a file that replay wrote; see `of_folder` for what it raises."""
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                yield decoder.decode(line)
+                yield decode(line)
             except (ValueError, RecursionError) as error:
                 raise Stop(INPUT, f"{path}:{number} is no record that replay wrote: {error}; run replay again.") from error

@@ -12,7 +12,7 @@ from processors.cli.loading import Loaded
 from processors.cli.number_rows import plain
 from processors.cli.tables import Format, print_rows
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
-from processors.projection.ledger import TOPICS, Ledger, Topic
+from processors.projection.ledger import TOPICS, Entry, Ledger, Topic, entry_of
 from processors.projection.projection import Projection
 from processors.projection.reconciliation import Compared, Unlike
 
@@ -31,7 +31,7 @@ def reconcile_folder(folder: Path) -> Compared:
     projection, ledger = projections.of_folder(folder), Ledger()
     try:
         for topic in TOPICS:
-            ledger.put(topic, _lines(folder / f"{topic}.ndjson"))
+            ledger.put(_entries(folder / f"{topic}.ndjson", topic))
     except OSError as error:
         raise Stop(
             ENVIRONMENT, f"{folder} is no folder that replay wrote: {error.filename} cannot be read ({error.strerror})."
@@ -39,10 +39,14 @@ def reconcile_folder(folder: Path) -> Compared:
     return _compare(projection, ledger)
 
 
-def _lines(file: Path) -> Iterator[tuple[str, bytes | None]]:
+def _entries(file: Path, topic: Topic) -> Iterator[Entry]:
     decoder = msgspec.json.Decoder(projections.Line[msgspec.Raw])
-    for line in projections.read_lines(file, decoder):
-        yield msgspec.json.decode(line.key), None if bytes(line.value) == b"null" else bytes(line.value)
+
+    def decode(data: bytes) -> Entry:
+        line = decoder.decode(data)
+        return entry_of(topic, str(msgspec.json.decode(line.key)), None if bytes(line.value) == b"null" else bytes(line.value))
+
+    return projections.read_lines(file, decode)
 
 
 def reconcile_topics(loaded: Loaded) -> Compared:
@@ -61,9 +65,9 @@ def reconcile_topics(loaded: Loaded) -> Compared:
         metrics = ((message.key(), message.value()) for message in messages if message.topic() == names.metrics)
         projection.put(projections.metrics_of(names.metrics, metrics))
         for name, topic in roles.items():
-            found = [(bytes(each.key() or b"").decode(), _bytes(each.value())) for each in messages if each.topic() == name]
+            found = [each for each in messages if each.topic() == name]
             try:
-                ledger.put(topic, found)
+                ledger.put(entry_of(topic, bytes(each.key() or b"").decode(), _bytes(each.value())) for each in found)
             except (ValueError, RecursionError) as error:
                 raise Stop(INPUT, f"topic {name} holds a record that is none of ours: {error}.") from error
     return _compare(projection, ledger)

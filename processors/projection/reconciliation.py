@@ -76,7 +76,7 @@ def compare(database: Database, outlines: Iterable[FunnelOutline], ledger: Ledge
     sums: Sums = {}
     for outline in by_name.values():
         _add(sums, restated(database, outline))
-    numbers = sorted(sums.keys() | recounted.keys(), key=str)
+    numbers = sorted(sums.keys() | recounted.keys(), key=lambda number: [part or "" for part in number])
     unlike = [
         Unlike(number, there, here) for number in numbers if (there := sums.get(number, 0)) != (here := recounted.get(number, 0))
     ]
