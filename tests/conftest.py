@@ -21,7 +21,7 @@ from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT, SHARED
 
 BROKER_KEY = pytest.StashKey[str]()
-"""What the broker fixture took, in words for the summary: `config.stash[BROKER_KEY] = "Docker (apache/kafka:4.3.1)"`."""
+"""What the broker fixture took, in words for the summary: `config.stash[BROKER_KEY] = "Docker (apache/kafka:4.2.2)"`."""
 
 _DESELECTED_KEY = pytest.StashKey[list[Case]]()
 _PROCESSES_KEY = pytest.StashKey[list[dict[str, Any]]]()

@@ -60,10 +60,11 @@ class Deployment:
         return list(read_topic(self.kafka, topic))
 
     def published(self) -> dict[str, list[Message]]:
-        """Committed transitions, conversions and dead letters."""
+        """Committed records, of all topics but the snapshots."""
         return {
             "transitions": self.read(self.topics.transitions),
             "conversions": self.read(self.topics.conversions),
+            "metrics": self.read(self.topics.metrics),
             "dead_letters": self.read(self.topics.dead_letters),
         }
 

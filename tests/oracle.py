@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 
+from processors.metrics.cells import Cell, Sum, read_record, restated, tally
 from processors.simulation.oracle import said
 from processors.sources.statement import SourceRecord
 from processors.stages.diff import announce
 from processors.stages.rules import Lineage
 from processors.stages.timeline import Match, Move
+from processors.topology.contributions import contributed
 from processors.topology.ingest import Ingest
 from processors.topology.program import Program
 from processors.topology.publishing import Moment, Publisher
@@ -55,6 +57,26 @@ def expected(program: Program, facts: Iterable[Fact], as_of: int | None = None) 
         for lineage in program.funnels
         for identity, body in _expected(program, lineage, entity, said, as_of)
     }
+
+
+def recount(program: Program, facts: Iterable[Fact], as_of: int | None = None) -> dict[Cell, Sum]:
+    """What the timelines of all subjects contribute to the numbers together (invariant 4)."""
+    of_entity: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        of_entity[fact.entity].append(fact)
+    postings = []
+    for entity, told in of_entity.items():
+        for each in program.funnels:
+            lineage = program.funnel_of(entity, each.key)
+            if lineage is not None:
+                postings += contributed(program.timeline(each, told, as_of), lineage)
+    return restated(tally(postings).items())
+
+
+def standing(records: Iterable[tuple[bytes | None, bytes | None]]) -> dict[Cell, Sum]:
+    """The numbers that records of the metrics topic come to, in their order, as they are known now."""
+    last = {key or b"": value for key, value in records}
+    return restated(read_record(key, value) for key, value in last.items() if value is not None)
 
 
 def _expected(

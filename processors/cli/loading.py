@@ -12,7 +12,7 @@ from processors.configuration.problems import Problem, Unreadable, errors, in_or
 from processors.configuration.unbuilt import unbuilt
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.topology.program import Program
-from schemas.application import Application
+from schemas.application import MoneySettings
 from schemas.definitions import Funnel
 from schemas.exchange import DatedRate
 
@@ -48,16 +48,14 @@ def load(config: Path) -> Loaded:
     return Loaded(application, definitions.funnels, files, Program(definitions.funnels, application))
 
 
-def load_exchange_rates(application: Application) -> tuple[DatedRate, ...]:
-    """The rates at which amounts are shown in the reporting currency, by day; none without `money` in the configuration.
+def load_exchange_rates(money: MoneySettings) -> tuple[DatedRate, ...]:
+    """The rates at which amounts are shown in the reporting currency, by day.
 
     Raises:
         Stop: With code 1 after every mistake was printed, or 3 when the file cannot be read.
     """
-    if application.money is None:
-        return ()
     try:
-        rates, problems = load_rates(application.money)
+        rates, problems = load_rates(money)
     except Unreadable as error:
         raise Stop(ENVIRONMENT, str(error)) from error
     if problems:

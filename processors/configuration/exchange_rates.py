@@ -47,7 +47,8 @@ def load_rates(money: MoneySettings) -> tuple[tuple[DatedRate, ...], list[Proble
         with file.open("rb") as opened:
             written = opened.read(LARGEST_FILE + 1)
     except OSError as reason:
-        raise Unreadable(f"{file}, which `money.rates` names, cannot be read: {reason.strerror or reason}") from None
+        sentence = f"{file} cannot be read: {reason.strerror or reason}; write the path of the rates under `money.rates`"
+        raise Unreadable(sentence) from None
     if len(written) > LARGEST_FILE:
         sentence = f"the file is larger than {LARGEST_FILE >> 20} MiB: leave out the days that no amount is of"
         return (), [Problem(str(file), 1, 1, "", sentence)]
@@ -77,11 +78,10 @@ class _Reading:
         """Read the whole file; what is wrong with it, by line."""
         reader = csv.reader(StringIO(text, newline=""), strict=True)
         try:
-            if tuple(map(str.strip, next(reader, []))) != _COLUMNS:
-                yield self._problem(1, f"the first line is not {_HEADER}: write it, and then lines such as {_EXAMPLE}")
-                return
             empty = True
             for values in filter(None, reader):
+                if reader.line_num == 1 and tuple(map(str.strip, values)) == _COLUMNS:
+                    continue
                 empty = False
                 yield from self._line(reader.line_num, values)
         except csv.Error as reason:

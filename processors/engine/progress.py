@@ -74,8 +74,8 @@ def no_progress(admin: AdminClient, place: Place, position: int, end: int, patie
     if stable < end:
         return Stop(
             ENVIRONMENT,
-            f"{what}: a hanging transaction holds readers back at offset {stable}; find and abort it with kafka-transactions.sh "
-            "find-hanging and abort, then start again",
+            f"{what}: a hanging transaction holds readers back at offset {stable}. If this comes again, brokers have lost its "
+            "end: docs/operations.md#a-transaction-hangs",
         )
     return Stop(ENVIRONMENT, f"{what}, although offset {stable} can be read: check the brokers, then start again")
 

@@ -10,7 +10,7 @@ from tests.acceptance import olist
 from tests.broker.discovery import Broker
 from tests.command import funnelstream
 from tests.deployment import Deployment, bodies, faults_of_the_log
-from tests.oracle import expected, facts_of, net
+from tests.oracle import expected, facts_of, net, recount, standing
 
 
 def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path: Path) -> None:
@@ -42,11 +42,12 @@ def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path:
     published = deployment.published()
     assert faults_of_the_log(published) == []
     assert published["dead_letters"] == []
-    standing = {topic: list(net(bodies(published[topic])).values()) for topic in ("transitions", "conversions")}
-    olist.check(standing["transitions"], standing["conversions"], olist.origins(shared / "datasets" / "olist"))
+    last = {topic: list(net(bodies(published[topic])).values()) for topic in ("transitions", "conversions")}
+    olist.check(last["transitions"], last["conversions"], olist.origins(shared / "datasets" / "olist"))
     program = deployment.loaded.program
-    wanted = expected(program, facts_of(program, ((record.source, record.value, record.at) for record in ordered)))
-    assert net(bodies([*published["transitions"], *published["conversions"]])) == wanted
+    facts = facts_of(program, ((record.source, record.value, record.at) for record in ordered))
+    assert standing((each.key(), each.value()) for each in published["metrics"]) == recount(program, facts)
+    assert net(bodies([*published["transitions"], *published["conversions"]])) == expected(program, facts)
 
     olist.check_report(_reported(config))
     olist.check_by_origin(_reported(config, "--by", "origin"))

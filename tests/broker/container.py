@@ -15,7 +15,8 @@ from testcontainers.core.network import Network
 
 from tests.broker.properties import CLUSTER, Node, escaped, free_port, listening, properties_of
 
-IMAGE = "apache/kafka:4.3.1"
+IMAGE = "apache/kafka:4.2.2"
+"""The version of pom.xml, which says why it is not a newer one."""
 INSIDE = 9092
 """The first port inside; further listeners take those after it."""
 PEERS = 19092

@@ -33,7 +33,7 @@ def main() -> int:
     print(f"chaos: seed {seed}, {told.minutes:g} minutes, {WORKERS} workers, {RATE} records/s; logs in {folder}", flush=True)
     began = time.monotonic()
     try:
-        faults = _run(folder, seed, 60 * told.minutes, told.plant, told.leave_out)
+        faults = _run(folder, seed, 60 * told.minutes, told.plant)
     except Exception as why:  # whatever broke, the seed and the folder are what is needed to look at it
         faults = [f"{type(why).__name__}: {why}"]
     print(f"chaos: {time.monotonic() - began:.0f} s, seed {seed}")
@@ -45,13 +45,13 @@ def main() -> int:
     return 0
 
 
-def _run(folder: Path, seed: int, seconds: float, planted: Plant | None, left_out: list[str]) -> list[str]:
+def _run(folder: Path, seed: int, seconds: float, planted: Plant | None) -> list[str]:
     """The faults that were found."""
     broker = start_private_broker()
     deployment = deploy(broker.bootstrap, folder, "chaos")
     patients = patients_of(folder, lambda name, state: _worker(deployment, name, state), WORKERS)
     try:
-        chaos, flow = Chaos(broker, patients, seed, left_out), Flow(deployment, seed, LEADS, RATE)
+        chaos, flow = Chaos(broker, patients, seed), Flow(deployment, seed, LEADS, RATE)
         flow.start()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -110,7 +110,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10, help="how long faults are dealt out")
     parser.add_argument("--seed", type=int, help="the same input and the same faults in the same order again")
     parser.add_argument("--plant", choices=PLANTS, help="spoil one record on purpose: the run must fail")
-    parser.add_argument("--leave-out", choices=KINDS, action="append", default=[], help="deal out no fault of this kind")
     return parser.parse_args()
 
 

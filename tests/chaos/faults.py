@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,18 +74,17 @@ class Chaos:
         ended: How many times a worker ended by itself, by exit code.
     """
 
-    def __init__(self, broker: Broker, patients: list[Patient], seed: int, left_out: Collection[str] = ()) -> None:
+    def __init__(self, broker: Broker, patients: list[Patient], seed: int) -> None:
         self.dealt: Counter[str] = Counter()
         self.ended: Counter[int] = Counter()
         self._broker = broker
         self._patients = patients
         self._chance = random.Random(seed)
-        self._weights = {kind: weight for kind, (weight, _, _) in _KINDS.items() if kind not in left_out}
 
     def next(self) -> Fault:
         """The next fault of the seed."""
         chance = self._chance
-        kind = chance.choices([*self._weights], [*self._weights.values()])[0]
+        kind = chance.choices([*_KINDS], [weight for weight, _, _ in _KINDS.values()])[0]
         shortest, longest = _KINDS[kind][1]
         return Fault(
             kind,

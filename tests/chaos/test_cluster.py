@@ -4,10 +4,12 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import IsolationLevel, KafkaException, Producer, TopicPartition
 
+from processors.engine.admin import AdminClient, NewTopic, OffsetSpec
 from tests.broker.discovery import Broker, start_private_cluster
 from tests.kafka.application import Application
 from tests.kafka.processes import WorkerProcess, wait_until
@@ -102,3 +104,40 @@ def test_a_worker_that_is_slower_than_max_poll_interval_ends_with_the_setting(ap
     assert "took longer than max.poll.interval.ms" in worker.output or "transaction.timeout.ms" in worker.output
     app.worker(kafka=SHORT).start().wait_ready()
     app.wait_exact()
+
+
+def test_a_transaction_is_ended_everywhere_although_a_partition_had_no_leader_just_then(cluster: Sequence[Broker]) -> None:
+    """What exactness rests on, asked of the brokers alone: some versions forget such a partition for good (decision 18)."""
+    bootstrap = ",".join(broker.bootstrap for broker in cluster)
+    admin, topic = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}), f"test-{uuid4().hex[:12]}"
+    wait_until(lambda: len(admin.list_topics(timeout=10).brokers) == 3, "all brokers to be back", 120)
+    admin.create_topics([NewTopic(topic, 1, replica_assignment=[[3]])])[topic].result()
+    wait_until(lambda: _leader(admin, topic) == 3, "the topic to be there")
+    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0, "transactional.id": topic})
+    producer.init_transactions(60)
+    producer.begin_transaction()
+    producer.produce(topic, b"value")
+    assert producer.flush(60) == 0
+    cluster[2].kill()
+    wait_until(lambda: _leader(admin, topic) == -1, "the only copy to be missed", 60)
+    producer.commit_transaction(120)  # its coordinator may have been on the broker that is gone
+    cluster[2].start()
+    wait_until(lambda: _leader(admin, topic) == 3, "the only copy to be back", 120)
+    wait_until(lambda: _ends(admin, topic) == (2, 2), "the record to be readable, and the marker behind it", 60, every=0.5)
+
+
+def _leader(admin: AdminClient, topic: str) -> int | None:
+    """The broker that leads the only partition of a topic; -1: none."""
+    with contextlib.suppress(KafkaException):
+        found = admin.list_topics(timeout=10).topics.get(topic)
+        return found.partitions[0].leader if found and found.partitions else None
+    return None
+
+
+def _ends(admin: AdminClient, topic: str) -> tuple[int, ...]:
+    """Where the only partition of a topic ends for readers of committed records, and for all others."""
+    place, last = TopicPartition(topic, 0), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    return tuple(
+        admin.list_offsets({place: last}, isolation_level=level)[place].result().offset
+        for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED)
+    )

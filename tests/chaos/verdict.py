@@ -15,7 +15,7 @@ from schemas.facts import Fact, entity_key, fact_key
 from schemas.instants import DAY
 from tests.chaos.inputs import Sent
 from tests.deployment import Deployment, bodies, faults_of_the_log
-from tests.oracle import expected, facts_of, net
+from tests.oracle import expected, facts_of, net, recount, standing
 
 Plant = Literal["lost", "doubled", "skipped"]
 PLANTS: tuple[Plant, ...] = get_args(Plant)
@@ -37,7 +37,7 @@ class Verdict(NamedTuple):
         published: Records that came out, by topic.
         lost: Ids of transitions and conversions that must stand and do not.
         doubled: Ids that stand and must not, and what a consumer would complain about: an operation twice, a gap in a sequence.
-        wrong: Ids that stand with other content.
+        wrong: Ids that stand with other content, and published sums that no recount gives.
     """
 
     sent: int
@@ -56,15 +56,20 @@ class Verdict(NamedTuple):
 def judge(program: Program, sent: list[Sent], published: Published) -> Verdict:
     """Hold what was published against what must have been, every timer of the input fired: its times lie long ago."""
     facts = facts_of(program, ((said.source, said.value, None) for said in sent))
+    as_of = max((fact.occurred_at for fact in facts), default=0) + _TIMERS
     found = net(bodies([*published["transitions"], *published["conversions"]]))
-    wanted = expected(program, facts, max((fact.occurred_at for fact in facts), default=0) + _TIMERS)
+    wanted = expected(program, facts, as_of)
+    sums, counted = standing((each.key(), each.value()) for each in published["metrics"]), recount(program, facts, as_of)
     return Verdict(
         len(sent),
         facts,
         {topic: len(messages) for topic, messages in published.items()},
         wanted.keys() - found.keys(),
         [*sorted(found.keys() - wanted.keys()), *faults_of_the_log(published)],
-        sorted(identity for identity in wanted.keys() & found.keys() if found[identity] != wanted[identity]),
+        [
+            *sorted(identity for identity in wanted.keys() & found.keys() if found[identity] != wanted[identity]),
+            *sorted(f"{cell}: {sums.get(cell)}" for cell in sums.keys() | counted.keys() if sums.get(cell) != counted.get(cell)),
+        ],
     )
 
 

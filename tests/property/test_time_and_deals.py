@@ -10,17 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.metrics.cells import restated, tally
 from processors.stages.timeline import OWN
 from processors.topology import history, watermarks
 from processors.topology import rows as row
-from processors.topology.contributions import contributed
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher
 from schemas.facts import Fact, entity_key
 from schemas.instants import HOUR
 from tests.examples import examples
-from tests.oracle import expected, net
+from tests.oracle import expected, net, recount
 from tests.worlds import START, History, fact, program
 
 HOURS = 8
@@ -257,9 +255,7 @@ def test_snapshots_are_where_the_timelines_end(world: Program, facts: list[Fact]
 @given(programs, histories, st.randoms(use_true_random=False))
 def test_the_numbers_are_a_recount(world: Program, facts: list[Fact], random: Any) -> None:
     """Invariant 4: the published sums are what the timelines contribute, whatever was posted and taken back on the way."""
-    timelines = ((world.timeline(lineage, facts, END), lineage) for lineage in world.funnels)
-    postings = [posting for timeline, lineage in timelines for posting in contributed(timeline, lineage)]
-    assert lived(world, facts, random).numbers() == restated(tally(postings).items())
+    assert lived(world, facts, random).numbers() == recount(world, facts, END)
 
 
 def told(snapshot: bytes | None) -> dict[str, Any] | None:

@@ -69,6 +69,13 @@ def test_a_mistake_is_told_with_its_line_and_its_mend(line: str, place: str, say
     assert says in problem.sentence
 
 
+def test_the_names_of_the_values_may_be_left_out(tmp_path: Path) -> None:
+    rates, problems = loaded(tmp_path, "2026-01-31,USD,1.5\n2026-02-01,USD,2\n")
+    assert (len(rates), problems) == (2, [])
+    _, problems = loaded(tmp_path, "currency,date,rate\nUSD,2026-01-31,1.5\n")
+    assert [(problem.line, problem.key) for problem in problems][:2] == [(1, "date"), (1, "currency")], "in this order only"
+
+
 def test_all_mistakes_of_a_file_come_in_one_go(tmp_path: Path) -> None:
     rates, problems = loaded(tmp_path, "date,currency,rate\nx,y,z\n2026-01-02,USD,1.5\n2026-01-03,USD,\n")
     assert [(problem.line, problem.key) for problem in problems] == [(2, "date"), (2, "currency"), (2, "rate"), (4, "rate")]
@@ -79,18 +86,12 @@ def test_all_mistakes_of_a_file_come_in_one_go(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "place", "says"),
     [
-        ("", "1:1", "the first line is not date,currency,rate"),
-        (
-            "2026-01-31,USD,1\n",
-            "1:1",
-            "the first line is not date,currency,rate: write it, and then lines such as 2026-01-31,USD,0.9245",
-        ),
-        ("currency,date,rate\n", "1:1", "the first line is not date,currency,rate"),
+        ("", "1:1", "the file holds no rate, so no amount could be converted: write lines such as 2026-01-31,USD,0.9245"),
         ("date,currency,rate\n\n", "1:1", "the file holds no rate, so no amount could be converted"),
         (b"date,currency,rate\n2026-01-31,US\xff,1\n", "2:1", "the line is no UTF-8 text"),
         ("date,currency,rate\n" + "x" * 200_000, "2:1", "the line is no CSV (field larger than field limit"),
     ],
-    ids=["empty", "no header", "other header", "no rate", "no text", "one long value"],
+    ids=["empty", "no rate", "no text", "one long value"],
 )
 def test_a_file_that_is_none_of_rates(written: str | bytes, place: str, says: str, tmp_path: Path) -> None:
     rates, (problem,) = loaded(tmp_path, written)
@@ -100,5 +101,5 @@ def test_a_file_that_is_none_of_rates(written: str | bytes, place: str, says: st
 
 
 def test_a_file_that_cannot_be_read_is_told_with_the_key_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match=r"rates.csv, which `money.rates` names, cannot be read: No such file"):
+    with pytest.raises(Unreadable, match=r"rates.csv cannot be read: No such file"):
         load_rates(MoneySettings(reporting="EUR", rates=str(tmp_path / "rates.csv")))
