@@ -204,8 +204,9 @@ def _maturity(cohort: Cohort | None) -> str:
         return ""
     if cohort.maturity.final:
         return "final"
-    inside = percent(Share(cohort.maturity.inside, cohort.share.whole))
-    return f"so far; {inside} still inside the window"
+    if not cohort.maturity.inside:
+        return "so far; late records still count"
+    return f"so far; {percent(Share(cohort.maturity.inside, cohort.share.whole))} still inside the window"
 
 
 def _bar(count: float, most: float) -> str:
