@@ -42,7 +42,7 @@ class Entries(_Reported):
     *Touched* is who entered, *reached* also who passed. Of each, `*_retracted` is what was taken back.
     """
 
-    kind: Literal["entries"] = "entries"
+    kind: Literal["entries"]
     place: PlaceKind
     touched_every: Count = 0
     touched_every_retracted: Count = 0
@@ -63,7 +63,7 @@ class Entries(_Reported):
 class Conversions(_Reported):
     """Matches of one conversion (rules 1 and 3); `day` is the day of the event."""
 
-    kind: Literal["conversions"] = "conversions"
+    kind: Literal["conversions"]
     counted: Count = 0
     counted_retracted: Count = 0
     repeats: Count = Field(default=0, description="Recognised, but not counted by the counting method.")
@@ -77,7 +77,7 @@ class Conversions(_Reported):
 class Standing(_Metric):
     """Who stands in one place now (rule 6); `day` is the day they entered it. Of an outcome: whose path ended so (rule 12)."""
 
-    kind: Literal["standing"] = "standing"
+    kind: Literal["standing"]
     place: PlaceKind
     standing: Count = 0
     entered_us: int = Field(default=0, description="Sum of their entry times, in microseconds after the beginning of `day`.")
@@ -88,7 +88,7 @@ class Standing(_Metric):
 class Stays(_Metric):
     """Stays in one place that ended (rule 9); `day` is the day of their end."""
 
-    kind: Literal["stays"] = "stays"
+    kind: Literal["stays"]
     place: PlaceKind
     ended: Count = 0
     timed: Count = Field(default=0, description="Those with a length; the rest began at an unknown time, or took none.")
@@ -98,7 +98,7 @@ class Stays(_Metric):
 class RateSums(_Metric):
     """One declared rate by cohort (rules 24 and 25); `name` as the definition calls it, `day` the day of the first entry."""
 
-    kind: Literal["rate"] = "rate"
+    kind: Literal["rate"]
     started: Count = Field(default=0, description="Subjects whose first entry into `from` was on this day.")
     converted: Count = Field(default=0, description="Those of them that got to `to`, within the window if there is one.")
     timed: Count = Field(default=0, description="Those of them with a time between; the rest passed a stage, or took no time.")
@@ -113,9 +113,9 @@ class Lengths(_Metric):
     A length of n microseconds is in bucket i where 1.01^i <= n < 1.01^(i+1).
     """
 
-    kind: Literal["lengths"] = "lengths"
+    kind: Literal["lengths"]
     of: Literal["stay", "rate"]
-    place: PlaceKind | None = Field(default=None, description="Of a stay.")
+    place: PlaceKind | None = Field(description="Of a stay; null of a rate.")
     chunk: int = Field(description="Bucket // 32: one record carries up to 32 neighbouring buckets.")
     buckets: dict[int, int] = Field(default={}, description="How many, by bucket.")
 

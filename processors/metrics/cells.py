@@ -1,16 +1,20 @@
 """Cells: what a published number is a sum of, and the sums themselves (invariant 4).
 
-A timeline contributes to cells; what a change of it contributes more or less is a posting. Postings of one cell add up to its
-sum, exactly and in any order: counts are integers, money is decimal, lengths are counted in buckets.
+A timeline contributes parts to cells; a part once more or once less is a posting. Postings of one cell add up to its sum, exactly
+and in any order: counts are integers, money is decimal, lengths are counted in buckets.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Context, Decimal
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import astuple, replace
+
+from processors.metrics.lengths import CHUNK, bucket_of
 
 Kind = Literal["entries", "conversions", "standing", "stays", "rate", "lengths"]
 
@@ -26,7 +30,7 @@ _AMOUNTS = ("amounts", "amounts" + RETRACTED, "amounts_started", "amounts_conver
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
-class Cell(NamedTuple):
+class Cell(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a sum is of; `schemas.metrics` says what each kind means.
 
     Attributes:
@@ -56,13 +60,26 @@ class Cell(NamedTuple):
     value: str | None = None
 
 
-class Posting(NamedTuple):
-    """One difference of one field of a sum; a currency where it is money."""
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """A part of what a timeline contributes: fields of a cell, for all together and by every segment.
+
+    Attributes:
+        cell: Of all together.
+        segments: Segment and value, each.
+        counts: Field and count, each.
+        money: Field, decimal and currency, each.
+        length: In microseconds, of what took time: counted as timed, in the total, and in the distribution.
+    """
 
     cell: Cell
-    field: str
-    amount: int | Decimal
-    currency: str | None = None
+    segments: tuple[tuple[str, str], ...]
+    counts: tuple[tuple[str, int], ...]
+    money: tuple[tuple[str, str, str], ...] = ()
+    length: int | None = None
+
+
+Posting = tuple[Part, int]
+"""A part that is contributed once more (1) or once less (-1)."""
 
 
 class Sum(msgspec.Struct, array_like=True, gc=False):
@@ -115,19 +132,41 @@ def _put(sums: dict[str, Any], key: str, amount: Any) -> None:
 def tally(postings: Iterable[Posting]) -> dict[Cell, Sum]:
     """Postings added up by cell; a cell of which nothing is left is among them, empty."""
     sums: dict[Cell, Sum] = {}
-    for cell, field, amount, currency in postings:
-        found = sums.get(cell)
-        if found is None:
-            found = sums[cell] = Sum({}, {})
-        found.add(field, amount, currency)
+    for (part, sign), alike in Counter(postings).items():  # most of a transaction's are alike: they are split only once
+        # What was reported is never rewritten: taking it back stands beside it.
+        back, times = (RETRACTED, alike) if part.cell.recorded is not None and sign < 0 else ("", sign * alike)
+        for cell in _split(part):
+            found = _sum_of(sums, cell)
+            for field, count in part.counts:
+                found.add(field + back, count * times)
+            for field, amount, currency in part.money:
+                found.add(field + back, Decimal(amount) * times, currency)
+            if part.length:
+                bucket = bucket_of(part.length)
+                found.add("timed", times)
+                found.add("total_us", part.length * times)
+                _sum_of(sums, replace(cell, kind="lengths", chunk=bucket // CHUNK)).add(str(bucket), times)
     return sums
+
+
+def _split(part: Part) -> Iterator[Cell]:
+    yield part.cell
+    for segment, value in part.segments:
+        yield replace(part.cell, segment=segment, value=value)
+
+
+def _sum_of(sums: dict[Cell, Sum], cell: Cell) -> Sum:
+    found = sums.get(cell)
+    if found is None:
+        found = sums[cell] = Sum({}, {})
+    return found
 
 
 def restated(sums: Iterable[tuple[Cell, Sum]]) -> dict[Cell, Sum]:
     """Sums as they are known now: by what they are about, whenever and why ever it was recorded, less what was taken back."""
     net: dict[Cell, Sum] = {}
     for cell, found in sums:
-        total = net.setdefault(cell._replace(recorded=None, reason=None), Sum({}, {}))
+        total = net.setdefault(replace(cell, recorded=None, reason=None), Sum({}, {}))
         for field, count in found.counts.items():
             total.add(field.removesuffix(RETRACTED), -count if field.endswith(RETRACTED) else count)
         for field, amounts in found.money.items():
@@ -138,15 +177,15 @@ def restated(sums: Iterable[tuple[Cell, Sum]]) -> dict[Cell, Sum]:
 
 def record_key(cell: Cell, partition: int) -> bytes:
     """Key of the published record."""
-    return msgspec.json.encode((*cell, partition))
+    return msgspec.json.encode((*astuple(cell), partition))
 
 
 def record_body(cell: Cell, sums: Sum, partition: int) -> dict[str, Any]:
     """Body of the published record, see `schemas.metrics`."""
     body: dict[str, Any] = {"kind": cell.kind, "funnel": cell.funnel, "grain": cell.grain, "name": cell.name}
     if cell.kind == "lengths":
-        body |= {"of": "rate" if cell.place is None else "stay", "chunk": cell.chunk}
-    if cell.place is not None:
+        body |= {"of": "rate" if cell.place is None else "stay", "place": cell.place, "chunk": cell.chunk}
+    elif cell.place is not None:
         body["place"] = cell.place
     body |= {
         "segment": cell.segment,

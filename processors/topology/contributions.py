@@ -8,12 +8,10 @@ was recognised as a conversion has happened.
 """
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from itertools import zip_longest
-from typing import NamedTuple
 
-from processors.metrics.cells import RETRACTED, Cell, Kind, Posting
-from processors.metrics.lengths import CHUNK, bucket_of
+import msgspec
+
+from processors.metrics.cells import Cell, Kind, Part, Posting
 from processors.stages.diff import Change
 from processors.stages.fold import Timeline
 from processors.stages.path import OVERDUE, TOUCHING
@@ -27,7 +25,7 @@ Segments = Mapping[str, str]
 _NONE: frozenset[str] = frozenset()
 
 
-class Stance(NamedTuple):
+class Stance(msgspec.Struct, frozen=True, gc=False):
     """What of one position counts beside its moves; nothing in it is ever changed in place.
 
     Attributes:
@@ -49,7 +47,7 @@ class Stance(NamedTuple):
     segments: Segments
 
 
-class Stances(NamedTuple):
+class Stances(msgspec.Struct, frozen=True, gc=False):
     """The positions of one subject in one funnel that count, by deal (empty: its own), and whose record is deleted."""
 
     of: Mapping[str, Stance]
@@ -77,24 +75,6 @@ def _stance(version: Version, state: FunnelState, deal: str) -> Stance:
     furthest = version.stages[walk.furthest].name if walk.furthest >= 0 else None
     segments = segments_shown(state, version, deal)
     return Stance(version, walk.position, furthest, walk.moved_at or 0, walk.firsts, walk.value, segments)
-
-
-class Part(NamedTuple):
-    """A part of what a timeline contributes: fields of one cell, by every segment.
-
-    Attributes:
-        cell: Of all segments together.
-        segments: Segment to value.
-        counts: Field to count.
-        money: Field to amount.
-        length: In microseconds; of what took time. Counted as timed, in the total, and in the distribution.
-    """
-
-    cell: Cell
-    segments: Segments
-    counts: Mapping[str, int]
-    money: Mapping[str, Money] = {}
-    length: int | None = None
 
 
 class Contributions:
@@ -128,22 +108,26 @@ class Contributions:
 
     def positions(self, before: Stances, after: Stances) -> None:
         """What the positions of a subject were, less; what they are, more."""
-        for deal in {**before.of, **after.of}:
+        for deal in {**before.of, **after.of} if before.of != after.of else ():
             was, now = before.of.get(deal), after.of.get(deal)
-            if was == now:
-                continue
             self._firsts(deal, was, now)
-            for old, new in zip_longest(self._standing(deal, was), self._standing(deal, now)):
-                if old != new:
-                    self._exchange([old] if old else [], [new] if new else [])
+            self._replace(self._stands(deal, was), self._stands(deal, now))
+            self._replace(self._came(deal, was), self._came(deal, now))
+            for rate in _rates(was, now):
+                if rate.of_deals == bool(deal):
+                    self._replace(self._credit(deal, was, rate), self._credit(deal, now, rate))
 
     def _exchange(self, old: list[Part], new: list[Part]) -> None:
-        for part in old:
-            if part not in new:
-                self._post(part, -1)
-        for part in new:
-            if part not in old:
-                self._post(part, +1)
+        self.postings += [(part, -1) for part in old if part not in new]
+        self.postings += [(part, +1) for part in new if part not in old]
+
+    def _replace(self, old: Part | None, new: Part | None) -> None:
+        if old == new:
+            return
+        if old is not None:
+            self.postings.append((old, -1))
+        if new is not None:
+            self.postings.append((new, +1))
 
     # --- moves and matches -----------------------------------------------------------------------------------------
 
@@ -155,21 +139,21 @@ class Contributions:
         return [] if content.deal in gone else list(self._move(content))
 
     def _match(self, match: Match) -> Part:
-        counts = {"counted" if match.counted else "repeats": 1, **({"advanced": 1} if match.advanced else {})}
-        money = {"amounts": match.value} if match.counted and match.value is not None else {}
-        return Part(self._reported("conversions", self._subject, match.name, match.effective_at), match.segments, counts, money)
+        cell = self._reported("conversions", OWN, match.name, match.effective_at)
+        counts = (_COUNTED if match.counted else _REPEATS) + (_ADVANCED if match.advanced else ())
+        return Part(cell, _pairs(match.segments), counts, _money("amounts", match.value) if match.counted else ())
 
     def _move(self, move: Move) -> Iterator[Part]:
-        grain, target, at = self._grain(move.deal), move.target, move.effective_at
+        deal, target, at, segments = move.deal, move.target, move.effective_at, _pairs(move.segments)
         if target is not None and move.kind in TOUCHING:
-            money = {"amounts": move.value} if move.value is not None else {}
-            yield Part(self._reported("entries", grain, target.name, at, target.place), move.segments, _TOUCHED, money)
+            entered = self._reported("entries", deal, target.name, at, target.place)
+            yield Part(entered, segments, _TOUCHED, _money("amounts", move.value))
         elif target is not None and OVERDUE in move.flags:
-            yield Part(self._reported("entries", grain, target.name, at, target.place), move.segments, _MISSED)
+            yield Part(self._reported("entries", deal, target.name, at, target.place), segments, _MISSED)
         for stay in move.stays:
-            yield Part(self._cell("stays", grain, stay.name, at, stay.place), move.segments, _ENDED, length=stay.length)
+            yield Part(self._cell("stays", deal, stay.name, at, stay.place), segments, _ENDED, length=stay.length)
             if stay.missed:
-                yield Part(self._reported("entries", grain, stay.name, at, stay.place), move.segments, _RECOVERED)
+                yield Part(self._reported("entries", deal, stay.name, at, stay.place), segments, _RECOVERED)
 
     # --- positions -------------------------------------------------------------------------------------------------
 
@@ -188,78 +172,50 @@ class Contributions:
             return []
         entries = ((first.reached, _REACHED), (first.passed, _INFERRED), (first.touched, _FIRST))
         return [
-            Part(self._reported("entries", self._grain(deal), name, entry.at, first.place), entry.segments, counts)
+            Part(self._reported("entries", deal, name, entry.at, first.place), _pairs(entry.segments), counts)
             for entry, counts in entries
             if entry is not None
         ]
 
-    def _standing(self, deal: str, stance: Stance | None) -> Iterator[Part | None]:
-        """What holds of a position now: where it stands, how far it came, and its rates; always in this order."""
-        if stance is None:
-            return
-        here, grain = stance.position, self._grain(deal)
-        yield self._stands(grain, stance, here) if here is not None else None
-        yield self._came(grain, stance, stance.furthest) if stance.furthest is not None else None
-        for rate in stance.version.rates:
-            yield self._credit(grain, stance, rate) if rate.of_deals == bool(deal) else None
+    def _stands(self, deal: str, stance: Stance | None) -> Part | None:
+        """Where it stands."""
+        if stance is None or stance.position is None:
+            return None
+        here = stance.position
+        cell = self._cell("standing", deal, here.name, here.entered_at, here.place)
+        counts = (("standing", 1), ("entered_us", here.entered_at % DAY))
+        return Part(cell, _pairs(stance.segments), counts, _money("amounts", stance.value))
 
-    def _stands(self, grain: str, stance: Stance, here: Point) -> Part:
-        counts = {"standing": 1, "entered_us": here.entered_at % DAY}
-        money = {"amounts": stance.value} if stance.value is not None else {}
-        return Part(self._cell("standing", grain, here.name, here.entered_at, here.place), stance.segments, counts, money)
-
-    def _came(self, grain: str, stance: Stance, furthest: str) -> Part:
-        first = stance.firsts.get(furthest)  # none where the stage has taken over from one that was removed (rule 23)
+    def _came(self, deal: str, stance: Stance | None) -> Part | None:
+        """How far it came."""
+        if stance is None or stance.furthest is None:
+            return None
+        first = stance.firsts.get(stance.furthest)  # none where the stage has taken over from one that was removed (rule 23)
         reached = first.reached if first is not None else None
         at = reached.at if reached is not None else stance.moved_at
-        return Part(self._cell("standing", grain, furthest, at, "stage"), stance.segments, _FURTHEST)
+        return Part(self._cell("standing", deal, stance.furthest, at, "stage"), _pairs(stance.segments), _FURTHEST)
 
-    def _credit(self, grain: str, stance: Stance, rate: RateRule) -> Part | None:
-        """What a subject counts for in a cohort rate (rule 24)."""
-        start = _entry(stance.firsts.get(rate.start), rate)
-        if start is None:
+    def _credit(self, deal: str, stance: Stance | None, rate: RateRule) -> Part | None:
+        """What it counts for in a cohort rate (rule 24)."""
+        start = _entry(stance.firsts.get(rate.start), rate) if stance is not None else None
+        if stance is None or start is None:
             return None
-        counts = {"started": 1}
-        money = {"amounts_started": stance.value} if stance.value is not None else {}
-        length, end = None, _end(stance, rate)
-        if end is not None and _earns(stance.firsts[rate.start], start, end, rate):
-            counts["converted"] = 1
-            if stance.value is not None:
-                money["amounts_converted"] = stance.value
-            timed = start.known and end.known and not _is_passed(stance, rate.start) and not _is_passed(stance, rate.end)
-            length = end.at - start.at if timed else None
-        return Part(self._cell("rate", grain, rate.name, start.at), start.segments, counts, money, length)
+        cell, segments = self._cell("rate", deal, rate.name, start.at), _pairs(start.segments)
+        end = _end(stance, rate)
+        if end is None or not _earns(stance.firsts[rate.start], start, end, rate):
+            return Part(cell, segments, _STARTED, _money("amounts_started", stance.value))
+        timed = start.known and end.known and not _is_passed(stance, rate.start) and not _is_passed(stance, rate.end)
+        money = _money("amounts_started", stance.value) + _money("amounts_converted", stance.value)
+        return Part(cell, segments, _CONVERTED, money, end.at - start.at if timed else None)
 
-    # --- postings --------------------------------------------------------------------------------------------------
+    # --- cells -----------------------------------------------------------------------------------------------------
 
-    def _grain(self, deal: str) -> str:
-        return "deal" if deal else self._subject
+    def _cell(self, kind: Kind, deal: str, name: str, at: int, place: str | None = None) -> Cell:
+        return Cell(kind, self._funnel, "deal" if deal else self._subject, name, at // DAY, place)
 
-    def _cell(self, kind: Kind, grain: str, name: str, at: int, place: str | None = None) -> Cell:
-        return Cell(kind, self._funnel, grain, name, at // DAY, place)
-
-    def _reported(self, kind: Kind, grain: str, name: str, at: int, place: str | None = None) -> Cell:
+    def _reported(self, kind: Kind, deal: str, name: str, at: int, place: str | None = None) -> Cell:
+        grain = "deal" if deal else self._subject
         return Cell(kind, self._funnel, grain, name, at // DAY, place, self._recorded, self._reason)
-
-    def _post(self, part: Part, sign: int) -> None:
-        """Post all fields of a part, for all together and by every segment."""
-        cells = [part.cell]
-        cells += [part.cell._replace(segment=name, value=value) for name, value in part.segments.items()]
-        for cell in cells:
-            # What was reported is never rewritten: taking it back stands beside it.
-            back, one = (RETRACTED, 1) if cell.recorded is not None and sign < 0 else ("", sign)
-            for field, count in part.counts.items():
-                self.postings.append(Posting(cell, field + back, one * count))
-            for field, (amount, currency) in part.money.items():
-                self.postings.append(Posting(cell, field + back, one * Decimal(amount), currency))
-            if part.length:
-                self._post_length(cell, part.length, one)
-
-    def _post_length(self, cell: Cell, length: int, sign: int) -> None:
-        bucket = bucket_of(length)
-        self.postings.append(Posting(cell, "timed", sign))
-        self.postings.append(Posting(cell, "total_us", sign * length))
-        self.postings.append(Posting(cell._replace(kind="lengths", chunk=bucket // CHUNK), str(bucket), sign))
 
 
 def contributed(timeline: Timeline, lineage: Lineage) -> list[Posting]:
@@ -271,6 +227,11 @@ def contributed(timeline: Timeline, lineage: Lineage) -> list[Posting]:
         contributions.exchange(None, match, present.gone)
     contributions.positions(NOWHERE, present)
     return contributions.postings
+
+
+def _rates(was: Stance | None, now: Stance | None) -> tuple[RateRule, ...]:
+    """The rates of the later version: they are among them that the earlier one had."""
+    return max((stance.version.rates for stance in (was, now) if stance is not None), key=len)
 
 
 def _entry(first: First | None, rate: RateRule) -> Entry | None:
@@ -301,12 +262,27 @@ def _is_passed(stance: Stance, name: str) -> bool:
     return first is not None and first.passed is not None
 
 
+def _pairs(segments: Segments) -> tuple[tuple[str, str], ...]:
+    return tuple(segments.items()) if segments else ()
+
+
+def _money(field: str, value: Money | None) -> tuple[tuple[str, str, str], ...]:
+    return ((field, *value),) if value is not None else ()
+
+
+_Counts = tuple[tuple[str, int], ...]
+
 _NO_FIRSTS: Mapping[str, First] = {}
-_TOUCHED: Mapping[str, int] = {"touched_every": 1}
-_MISSED: Mapping[str, int] = {"sla_missed": 1}
-_RECOVERED: Mapping[str, int] = {"sla_recovered": 1}
-_ENDED: Mapping[str, int] = {"ended": 1}
-_REACHED: Mapping[str, int] = {"reached_first": 1}
-_INFERRED: Mapping[str, int] = {"inferred": 1}
-_FIRST: Mapping[str, int] = {"touched_first": 1}
-_FURTHEST: Mapping[str, int] = {"furthest": 1}
+_COUNTED: _Counts = (("counted", 1),)
+_REPEATS: _Counts = (("repeats", 1),)
+_ADVANCED: _Counts = (("advanced", 1),)
+_TOUCHED: _Counts = (("touched_every", 1),)
+_MISSED: _Counts = (("sla_missed", 1),)
+_RECOVERED: _Counts = (("sla_recovered", 1),)
+_ENDED: _Counts = (("ended", 1),)
+_REACHED: _Counts = (("reached_first", 1),)
+_INFERRED: _Counts = (("inferred", 1),)
+_FIRST: _Counts = (("touched_first", 1),)
+_FURTHEST: _Counts = (("furthest", 1),)
+_STARTED: _Counts = (("started", 1),)
+_CONVERTED: _Counts = (("started", 1), ("converted", 1))

@@ -5,6 +5,8 @@ A sum is written and published once per transaction, however many records have c
 
 from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+
 from processors.metrics.cells import Cell, Posting, Sum, tally
 from processors.topology import rows as row
 from processors.topology.effects import Effects, Rows
@@ -51,12 +53,12 @@ class Sums:
         found: dict[Cell, Sum] = {}
         for cell, change in changes.items():
             past = cell.day is not None and cell.day < first and cell.kind != "standing"
-            _gather(found, cell._replace(day=None) if past else cell, change)
+            _gather(found, replace(cell, day=None) if past else cell, change)
         for _, value in rows.scan(row.DAYS_PREFIX):
             kept = row.decode_sum(value)
             if kept.cell.day is None or kept.cell.day >= first:
                 break
-            _gather(found, kept.cell._replace(day=None), kept.sum)
+            _gather(found, replace(kept.cell, day=None), kept.sum)
             _gather(found, kept.cell, kept.sum.negated())
         return found
 

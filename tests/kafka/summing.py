@@ -10,7 +10,7 @@ import json
 import time
 from typing import Any
 
-from processors.metrics.cells import Cell, Posting
+from processors.metrics.cells import Cell, Part
 from processors.sources.statement import SourceRecord
 from processors.topology.definition_digests import Definitions
 from processors.topology.effects import Effects, FactsRecord, Publish, Rows
@@ -73,7 +73,7 @@ class Summing:
             "a step of this transaction is missing in a scan"
         )
         effects.reached = record.appended_at
-        effects.postings.append(Posting(STEPS, "counted", 1))
+        effects.postings.append((Part(STEPS, (), (("counted", 1),)), 1))
         effects.rows[key] = json.dumps([count, total]).encode()
         step = json.dumps({"key": name, "count": count, "sum": total, "at": record.appended_at}).encode()
         if count % 8:

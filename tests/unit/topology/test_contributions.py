@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from processors.metrics.cells import RETRACTED, Cell, Sum, read_record, restated
 from processors.metrics.lengths import bucket_of
@@ -199,8 +200,8 @@ def test_days_that_are_no_longer_kept_become_one_sum() -> None:
     assert days == {None}
     standing = {cell: found for cell, found in whole.numbers().items() if cell.kind == "standing"}
     assert {cell: found for cell, found in run.numbers().items() if cell.kind == "standing"} == standing
-    assert restated((cell._replace(day=None), found) for cell, found in run.numbers().items()) == restated(
-        (cell._replace(day=None), found) for cell, found in whole.numbers().items()
+    assert restated((replace(cell, day=None), found) for cell, found in run.numbers().items()) == restated(
+        (replace(cell, day=None), found) for cell, found in whole.numbers().items()
     )
     tombs = [record for record in run.published if record.topic == "metrics" and record.value is None]
     assert tombs, "what was published of the day is taken away"
