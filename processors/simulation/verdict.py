@@ -12,6 +12,7 @@ import msgspec
 from processors.metrics.cells import Posting, read_record, restated
 from processors.simulation.oracle import Body, Expected, differences, lasting, said, snapshot
 from processors.simulation.partitions import Logged
+from processors.simulation.recounted import unlike
 from processors.simulation.schedule import FACTS, Case, Lane
 from processors.simulation.worker import CHANGELOG, MARK, Worker, source_record
 from processors.state.memory import MemoryStore
@@ -57,6 +58,7 @@ class Verdict:
         yield from self._net(expected)
         yield from self._snapshots(expected)
         yield from self._sums(expected)
+        yield from (Broken("recount", sentence) for sentence in unlike(self._case, self.logs))
         yield from self._conflicts(expected)
         yield from self._counted()
         yield from self._again()

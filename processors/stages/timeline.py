@@ -239,6 +239,11 @@ class Walk(msgspec.Struct, array_like=True, gc=False):
     value: Money | None = None
     firsts: dict[str, First] = {}
 
+    @property
+    def moved(self) -> bool:
+        """Whether it was ever anywhere, be it in places that a later version has removed (rule 23)."""
+        return self.moved_at is not None
+
 
 class Deal(msgspec.Struct, array_like=True, gc=False):
     """One deal of a subject; it walks where a funnel publishes deals."""

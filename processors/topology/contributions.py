@@ -64,10 +64,10 @@ def stances(lineage: Lineage, state: FunnelState) -> Stances:
     if version is None:
         return NOWHERE
     if not state.deals and not state.own.deleted:
-        return Stances({OWN: _stance(version, state, OWN)}, _NONE) if state.walk.spells else NOWHERE
+        return Stances({OWN: _stance(version, state, OWN)}, _NONE) if state.walk.moved else NOWHERE
     gone = frozenset(name for name, track in state.tracks if track.deleted)
     walking = state.walks if version.walks_deals else [(OWN, state.walk)]
-    return Stances({name: _stance(version, state, name) for name, walk in walking if walk.spells and name not in gone}, gone)
+    return Stances({name: _stance(version, state, name) for name, walk in walking if walk.moved and name not in gone}, gone)
 
 
 def _stance(version: Version, state: FunnelState, deal: str) -> Stance:

@@ -120,7 +120,7 @@ class Publisher:
         """
         grain, walk, track = _place(state, version, deal)
         key = f"{grain}/{deal or entity}/{version.funnel}"
-        if walk.position is None and (track.deleted or not walk.spells):
+        if walk.position is None and (track.deleted or not walk.moved):
             return Publish("leads", key.encode(), None, [])
         here = walk.position
         body = {
@@ -171,16 +171,16 @@ them because a later one may name stages anew (rule 23)."""
 def shown(lineage: Lineage, state: FunnelState) -> Shown:
     """What snapshots show besides what moves change, of everyone who has ever been somewhere in the funnel."""
     version = lineage.by_number.get(state.version)
-    if version is None or (not state.deals and not state.walk.spells):
+    if version is None or (not state.deals and not state.walk.moved):
         return {}
     if _plain(state, version):
         return _plainly(version.number)
     found: Shown = {}
-    if state.walk.spells:
+    if state.walk.moved:
         found[OWN] = version.number, _flags(state, version, OWN), segments_shown(state, version, OWN)
     if version.walks_deals:
         for name, deal in state.deals.items():
-            if deal.walk.spells:
+            if deal.walk.moved:
                 found[name] = version.number, _flags(state, version, name), segments_shown(state, version, name)
     return found
 

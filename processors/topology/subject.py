@@ -184,7 +184,7 @@ class Subject:
         if alike and not changes and not present.deletes:
             return
         self._contribute(lineage, changes, present, late=late)
-        touched = present.deletes and any(walk.spells for _, walk in present.state.walks)
+        touched = present.deletes and any(walk.moved for _, walk in present.state.walks)
         moment = Moment(format_instant(self._appended_at), late, self.fact)
         snapshots = set(after) if touched or not before else set()
         if not alike and before:
