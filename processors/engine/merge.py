@@ -3,8 +3,8 @@
 A worker that catches up gets a long run of one partition, then a long run of the next. What is read first would make the
 facts of the others late, which costs a refold and publishes corrections that nobody would have seen in live traffic. So
 records that lie ahead of what the other partitions have delivered wait, for the next transaction if need be. Nobody is
-waited for once nothing more is there to be read, for longer than a second, or once more waits than a transaction may hold:
-it is about order, never about being right (invariant 1).
+waited for once nothing more is there to be read, for longer than a second (what this worker works in between is no waiting),
+or once more waits than a transaction may hold: it is about order, never about being right (invariant 1).
 """
 
 import time
@@ -19,6 +19,8 @@ from processors.engine.waiting import Waiting
 
 _LONGEST = 1.0
 """Seconds that a record waits for other partitions: one that is days behind must not hold up live traffic."""
+_ONE_LOOK = 0.05
+"""Seconds from one look at what came to the next that count at most: the rest went into records, and others deliver meanwhile."""
 
 
 class Merge:
@@ -35,6 +37,8 @@ class Merge:
         self._lanes = lanes
         self._most_records = most_records
         self._most_bytes = most_bytes
+        self._looked_at = time.monotonic()
+        self._waited = 0.0
 
     @property
     def holds(self) -> int:
@@ -46,13 +50,14 @@ class Merge:
 
         Errors and facts pass: facts are in the order of their own log. Records of partitions that are not ours go (ER-21).
         """
+        self._look()
         sources = [lane for lane in self._lanes.values() if lane.source]
         taken: list[Run] = []
         for place, records_of_one in groupby(records, key=_place):
             run = list(records_of_one)
             lane = self._lanes.get(place)
             if lane is not None and lane.source and (len(sources) > 1 or lane.waiting.records):  # behind what waits already
-                lane.waiting.add(run)
+                lane.waiting.add(run, self._waited)
             elif lane is not None or place == _NOWHERE:
                 taken.append((lane, run))
         return taken + self._level(sources)
@@ -62,6 +67,11 @@ class Merge:
         for lane in self._lanes.values():
             lane.waiting.awaited = False
         return _released(self._lanes.values())
+
+    def _look(self) -> None:
+        """Go on with the clock of who waits."""
+        before, self._looked_at = self._looked_at, time.monotonic()
+        self._waited += min(self._looked_at - before, _ONE_LOOK)
 
     def _level(self, sources: Sequence[Lane]) -> list[Run]:
         """The waiting records up to where every partition has come that is expected to deliver more."""
@@ -76,7 +86,7 @@ class Merge:
         return bool(sources) and (
             sum(waiting.records for waiting in sources) > self._most_records
             or sum(waiting.size for waiting in sources) > self._most_bytes
-            or min(waiting.since for waiting in sources) < time.monotonic() - _LONGEST
+            or min(waiting.since for waiting in sources) < self._waited - _LONGEST
         )
 
 

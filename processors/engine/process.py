@@ -4,6 +4,7 @@ Signals are waited for on a thread of their own: the main thread may be inside a
 could not run a handler.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -27,6 +28,7 @@ def run_process(worker: Worker) -> ExitCode:
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # before any thread starts, so that all of them inherit it
     threading.Thread(target=_wait_for_signals, args=(worker,), name="signals", daemon=True).start()
+    gc.freeze()  # what starting has made stays to the end: no collection need walk it again
     try:
         worker.run()
     except Stop as stop:

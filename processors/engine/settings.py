@@ -159,6 +159,7 @@ class Clients:
             "group.id": self._settings.application,
             "max.poll.interval.ms": KAFKA_DEFAULTS["max.poll.interval.ms"],
             "queued.max.messages.kbytes": "16384",  # fetched ahead: a transaction's worth or two, not librdkafka's 64 MiB
+            "fetch.queue.backoff.ms": "20",  # a second without fetching puts partitions further apart than may wait (decision 11)
         }
         if self.consumer_protocol:
             group["group.remote.assignor"] = "range"

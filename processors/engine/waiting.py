@@ -1,6 +1,5 @@
 """The records of one source partition that came and were not taken yet: other partitions have not come as far (`merge`)."""
 
-import time
 from collections import deque
 from collections.abc import Sequence
 from math import inf
@@ -37,12 +36,12 @@ class Waiting:
 
     @property
     def since(self) -> float:
-        """When the first of them came, by the monotonic clock in seconds; infinity where none waits."""
+        """When the first of them came, by the clock of `add`; infinity where none waits."""
         return self._runs[0].arrived if self._runs else inf
 
-    def add(self, records: Sequence[Message]) -> None:
-        """Records that came, in the order of their partition."""
-        self._runs.append(_Run(time.monotonic(), records))
+    def add(self, records: Sequence[Message], now: float) -> None:
+        """Records that came, in the order of their partition; `now` in seconds by a clock that only the caller knows."""
+        self._runs.append(_Run(now, records))
         self.awaited = True
         self.reached = records[-1].timestamp()[1]
         self.records += len(records)

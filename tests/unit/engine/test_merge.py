@@ -83,6 +83,17 @@ def test_nothing_waits_longer_than_a_second(monkeypatch: pytest.MonkeyPatch) -> 
     assert taken(merge.arrange(records(1, 6, first=1))) == [(1, 6), (0, 1_000)]
 
 
+def test_what_the_worker_works_between_two_looks_is_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a slow worker would take whatever came first, and make late what others had delivered meanwhile."""
+    clock = iter(range(0, 1_000, 10))  # ten seconds from look to look
+    monkeypatch.setattr("processors.engine.merge.time.monotonic", lambda: next(clock))
+    merge = Merge(lanes(), 100, 100)
+    merge.arrange([*records(0, 1_000), *records(1, 5)])
+    found = [taken(merge.arrange(records(1, 5 + offset, first=offset))) for offset in range(1, 30)]
+    assert (0, 1_000) not in [record for looks in found[:18] for record in looks], "a second is twenty looks"
+    assert (0, 1_000) in [record for looks in found for record in looks]
+
+
 def test_what_waits_is_read_again_when_its_transaction_is_aborted() -> None:
     flowing = lanes()
     merge = Merge(flowing, 100, 100)

@@ -145,7 +145,7 @@ def test_what_waits_for_other_partitions_is_not_taken(bench: Bench) -> None:
     bench.admin.logs[INPUT] = Bounds(0, 8)
     bench.run([bench.consumer.rebalance("on_assign", INPUT)], [])
     lane = bench.lanes[INPUT]
-    lane.waiting.add([Record("in", 0, 7, b"a", b"60")])  # type: ignore[list-item]
+    lane.waiting.add([Record("in", 0, 7, b"a", b"60")], 0.0)  # type: ignore[list-item]
     bench.consumer.positions[INPUT] = 8
     bench.loop._tell()
     assert {each.at for each in told(bench)} == {0}
