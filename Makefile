@@ -12,7 +12,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-soak fuzz simulate chaos lint format bench schemas constraints clean
+.PHONY: help demo test test-fast test-soak fuzz simulate chaos lint format bench schemas screenshots constraints clean
 
 BIN   := .venv/bin
 BASE  := .venv/.base
@@ -73,6 +73,9 @@ bench: $(DEV) ## Race the other engines and measure the cost of leads and histor
 schemas: $(DEV) ## Write schemas/published/ anew from the models
 	$(BIN)/funnelstream schema --write
 
+screenshots: $(DEV) ## Take the pictures of docs/insights.md anew; needs Chromium
+	$(BIN)/python -m tests.browser
+
 constraints: $(DEV) ## Resolve all dependencies afresh, for every supported Python, and pin them
 	$(BIN)/python -m pip install --quiet uv
 	{ grep '^#' constraints.txt; $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
@@ -97,5 +100,5 @@ $(BASE): $(BIN)/python pyproject.toml constraints.txt
 
 $(DEV): $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing funnelstream with its tests and checks into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev,fuzz]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[insights,test,dev,fuzz]'
 	@touch $(BASE) $@

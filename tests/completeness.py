@@ -6,8 +6,12 @@ A green session proves something only if its tests ran. Values in, sentences out
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tests.browser.chromium import CHROMIUM_ABSENT
 from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT
+
+ABSENCES = {"../shared": ABSENT, "promtool": PROMTOOL_ABSENT, "chromium": CHROMIUM_ABSENT}
+"""What a machine may be without: the reason for which a test is then skipped, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def complaints(
         deselected: Those it had collected and then left out by name or marker.
         skips: Reason by node id, of tests and of whole modules.
         shared_present: ../shared is there, so nothing that reads it may be skipped.
-        require_kafka: Broker tests must run, and nothing may be skipped but for the absence of ../shared or promtool.
+        require_kafka: Broker tests must run, and nothing may be skipped but for the absence of what is in `ABSENCES`.
         chosen: A person chose tests by name or path, and knows what is left out: only skips are faults then.
 
     Returns:
@@ -57,7 +61,7 @@ def complaints(
     ]
     if not require_kafka:
         return found
-    found += [f"{nodeid} was skipped: {reason}" for nodeid, reason in skips.items() if reason not in (ABSENT, PROMTOOL_ABSENT)]
+    found += [f"{nodeid} was skipped: {reason}" for nodeid, reason in skips.items() if reason not in ABSENCES.values()]
     if chosen:
         return found
     if not any(case.kafka and case.nodeid not in skips for case in selected):

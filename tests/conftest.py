@@ -1,7 +1,7 @@
 """The frame of every test session: markers by folder, ../shared, the broker that was taken, and what must not be left out.
 
 `--require-kafka` (used by `make test` and `make test-soak`) turns a session into a proof: a broker test that did not run, or
-any skip but for an absent ../shared or promtool, fails it. Whoever chooses tests with `-k` or by path knows that the others did
+any skip but for what a machine may be without, fails it. Whoever chooses tests with `-k` or by path knows that the others did
 not run. The rules are in `completeness.py`, the gathering is here: a session may run in several processes (pytest-xdist), of
 which each knows what it collected and which broker it took, the first what was skipped.
 """
@@ -16,8 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests.broker.discovery import Broker, start_broker
-from tests.completeness import Case, complaints
-from tests.promtool import PROMTOOL_ABSENT
+from tests.completeness import ABSENCES, Case, complaints
 from tests.shared_material import ABSENT, SHARED
 
 BROKER_KEY = pytest.StashKey[str]()
@@ -133,7 +132,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     taken = sorted({process["broker"] for process in config.stash.get(_PROCESSES_KEY, []) if process["broker"]})
     terminalreporter.line(f"broker: {', '.join(taken) or 'none was taken'}")
     reasons = Counter(_skips(terminalreporter.stats).values())
-    for name, reason in (("../shared", ABSENT), ("promtool", PROMTOOL_ABSENT)):
+    for name, reason in ABSENCES.items():
         if reasons[reason]:
             terminalreporter.line(f"{name}: ABSENT, {reasons[reason]} TESTS DID NOT RUN: {reason}", yellow=True, bold=True)
     for sentence in config.stash.get(_FOUND_KEY, []):

@@ -7,7 +7,7 @@ detours and outcomes that it enters, and the rates that begin or end there; of a
 from collections.abc import Iterable, Sequence, Set
 from itertools import groupby
 
-from processors.cli.wording import Rule, count_words, list_words, rule_words, signals_words, traits_words
+from processors.shown.wording import Rule, count_words, list_words, rule_words, signals_words, traits_words
 from schemas.definitions import Conversion, Funnel, Library, Rate, Segment, Stage
 from schemas.instants import format_instant
 from schemas.quantities import format_duration

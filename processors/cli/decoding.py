@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from processors.cli.letters import view
-from processors.cli.masking import Mask
+from processors.shown.masking import Mask
 from processors.state.rows import RESERVED
 from processors.topology import letters, rows
 from processors.topology.letters import DeadLetter, Stored, described_time

@@ -18,7 +18,6 @@ import typer
 
 from processors.cli.letters import Group, Outcome, Outcomes, Selection, grouped, view
 from processors.cli.loading import load
-from processors.cli.masking import mask_of
 from processors.cli.run import engine_settings, log_to_stderr
 from processors.cli.tables import Format, harmless, print_csv, print_rows
 from processors.engine.destinations import Destinations
@@ -26,6 +25,7 @@ from processors.engine.letterbox import Letterbox
 from processors.engine.redelivery import REPLAY_INSTANCE, Plan, Redelivery
 from processors.engine.standalone import Standalone
 from processors.engine.stop import INPUT, Stop
+from processors.shown.masking import mask_of
 from processors.topology.letters import Posted
 from schemas.instants import SECOND, parse_instant
 from schemas.quantities import parse_duration

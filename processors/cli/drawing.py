@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from processors.cli.wording import Rule, expiry_words, rule_words, traits_words
+from processors.shown.wording import Rule, expiry_words, rule_words, traits_words
 from schemas.definitions import Funnel, Outcome, Stage
 
 LONGEST_LINE = 60

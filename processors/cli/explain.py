@@ -59,8 +59,8 @@ def _print(lines: Iterable[str], plain: Any, format: str) -> None:
 def _lead(name: str, config: Path | None, folder: Path | None, format: str, *, show_personal: bool) -> None:
     from processors.cli.explained_lead import LeadExplainer
     from processors.cli.lead_records import of_replay, of_topics
-    from processors.cli.masking import mask_of
     from processors.cli.telling import tell
+    from processors.shown.masking import mask_of
 
     loaded = load(config if config is not None else _kept(folder))
     entity = loaded.program.identifiers.named(name)

@@ -10,8 +10,8 @@ from processors.classification.predicates import compile_condition
 from processors.classification.unmet import unmet
 from processors.cli.lead_history import Converted, Missing, Moved, OnFunnel, Source, Told, Way
 from processors.cli.lead_records import LeadRecords
-from processors.cli.masking import Mask, shape
-from processors.cli.wording import Rule, conditions_words, expiry_words, rule_words, signal_words, signals_words, unmet_words
+from processors.shown.masking import Mask, shape
+from processors.shown.wording import Rule, conditions_words, expiry_words, rule_words, signal_words, signals_words, unmet_words
 from processors.stages.diff import identity_of, publication_id
 from processors.stages.fold import Timeline, accept
 from processors.stages.rules import Lineage

@@ -12,7 +12,7 @@ import msgspec
 from processors.classification.predicates import TypeOf, compile_condition
 from processors.classification.signals import fields_in
 from processors.classification.unmet import Unmet, unmet
-from processors.cli.wording import Rule, condition_words, unmet_words
+from processors.shown.wording import Rule, condition_words, unmet_words
 from schemas.conditions import AllOf, AnyOf, Condition, FieldTest, Happened, Not, Signal
 from schemas.definitions import Detour, Funnel, Outcome, Stage
 from schemas.facts import Value

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from processors.cli.masking import Mask
 from processors.engine.redelivery import Left, Outgoing
+from processors.shown.masking import Mask
 from processors.topology.letters import DeadLetter, Posted, described_time
 
 

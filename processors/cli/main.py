@@ -19,6 +19,7 @@ from processors.cli.dlq import dlq
 from processors.cli.docs import docs
 from processors.cli.explain import explain
 from processors.cli.graph import graph
+from processors.cli.insights import insights
 from processors.cli.lint import lint
 from processors.cli.replay import replay
 from processors.cli.report import report
@@ -59,6 +60,7 @@ def _options(
 app.command()(run)
 app.command()(replay)
 app.command()(report)
+app.command()(insights)
 app.command()(check)
 app.command()(demo)
 app.command()(lint)

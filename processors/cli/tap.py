@@ -21,11 +21,11 @@ import typer
 
 from processors.cli.decoding import Shown, shown
 from processors.cli.loading import Loaded, load
-from processors.cli.masking import mask_of
 from processors.cli.run import engine_settings, log_to_stderr
 from processors.cli.tables import Format, harmless
 from processors.engine.letterbox import stored
 from processors.engine.standalone import Standalone
+from processors.shown.masking import mask_of
 from processors.topology.letters import Stored, described_time
 from schemas.facts import entity_key
 

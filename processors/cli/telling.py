@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from processors.cli.lead_history import Converted, Missing, Moved, OnFunnel, Source, Told
-from processors.cli.wording import date_words
+from processors.shown.wording import date_words
 from schemas.instants import parse_instant
 from schemas.mistakes import all_of
 

@@ -72,7 +72,6 @@ _IN_APPLICATION = (
     _Unbuilt("snapshot: count", _at("sources", "*", "snapshot", only=("count",)), "write seed"),
     _Unbuilt("look_back", _at("identity", "look_back"), "leave it out"),
     _Unbuilt("max_per_lead", _at("identity", "namespaces", "*", "max_per_lead"), "leave it out"),
-    _Unbuilt("insights", _at("insights"), "leave it out"),
 )
 
 

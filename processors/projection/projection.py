@@ -14,6 +14,7 @@ from processors.projection.funnels import Question, funnel
 from processors.projection.ledger import Ledger
 from processors.projection.reconciliation import Compared, compare
 from processors.projection.records import Metric
+from processors.projection.totals import SliceTotals, Totals, slice_totals, totals
 
 
 class Projection:
@@ -94,6 +95,14 @@ class Projection:
     def daily(self, outline: FunnelOutline, of: Slice, name: str, field: str, days: Span = ALWAYS) -> Daily:
         """A number of a place or conversion by day, restated: a field of `FIELDS`, such as `reached_first` or `counted`."""
         return daily(self._question(outline, of, days, 0), name, field)
+
+    def totals(self, outline: FunnelOutline) -> Totals:
+        """Sums over all days, announced and taken back side by side."""
+        return totals(self._database, outline)
+
+    def slice_totals(self, of: Slice) -> SliceTotals:
+        """Sums over all days of a slice."""
+        return slice_totals(self._database, of)
 
     def versions(self, outline: FunnelOutline, days: Span = ALWAYS) -> list[Version]:
         """Versions of the definition that began on some days, other than the first."""

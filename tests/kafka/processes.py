@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN = 60.0
@@ -52,7 +52,7 @@ class WorkerProcess:
         file.write_text(json.dumps(settings))
         return cls([sys.executable, "-m", module, str(file)], folder / f"{name}.log")
 
-    def start(self) -> "WorkerProcess":
+    def start(self) -> Self:
         assert not self.running, "it runs already"
         self._log_from = self.log.stat().st_size if self.log.exists() else 0
         environment = os.environ | {"PYTHONPATH": str(ROOT)} | self.environment
@@ -104,7 +104,7 @@ class WorkerProcess:
             lines = answer.read().decode().splitlines()
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line and line[0] != "#")}
 
-    def wait_ready(self, within: float = STARTS_WITHIN) -> "WorkerProcess":
+    def wait_ready(self, within: float = STARTS_WITHIN) -> Self:
         def ready() -> bool:
             assert self.running, f"it ended with {self.process.returncode} before it was ready\n{self.tail()}"
             return self.probe("/readyz") == 200

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.chromium import CHROMIUM_ABSENT
 from tests.completeness import Case, complaints
 from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT, ROOT
@@ -51,6 +52,7 @@ def test_complete_sessions_draw_no_complaint() -> None:
     assert _complaints([READER], [BROKER, SOAK], kafka=False) == []
     assert _complaints([BROKER, READER], skips={READER.nodeid: ABSENT}, present=False) == []
     assert _complaints([BROKER, RULES], skips={RULES.nodeid: PROMTOOL_ABSENT}) == []
+    assert _complaints([BROKER, RULES], skips={RULES.nodeid: CHROMIUM_ABSENT}) == []
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.cli.decoding import Shown, shown
-from processors.cli.masking import Mask
 from processors.cli.tap import Filters, Role
 from processors.engine.mark import KEY, Mark, encode
+from processors.shown.masking import Mask
 from processors.topology.letters import Stored, receipt_headers
 from processors.topology.program import Program
 from schemas.application import OwnTopics

@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 from processors.cli.explained_lead import LeadExplainer
 from processors.cli.lead_history import OnFunnel
 from processors.cli.lead_records import LeadRecords
-from processors.cli.masking import Mask
 from processors.cli.telling import tell
 from processors.engine.stop import INPUT
+from processors.shown.masking import Mask
 from processors.simulation.cases import LEAD, CaseRunner
 from schemas.cases import Case
 from schemas.definitions import Funnel

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from processors.cli.letters import Group, Outcome, Outcomes, Selection, grouped, view
-from processors.cli.masking import Mask
 from processors.engine.destinations import BY_KEY, Destination
 from processors.engine.redelivery import Left, Outgoing
+from processors.shown.masking import Mask
 from schemas.instants import SECOND
 from tests.unit.cli.letterings import letter, posted
 from tests.worlds import START

@@ -28,7 +28,6 @@ APPLICATION = {
         "identity: {namespaces: [{name: user, kind: lead, max_per_lead: 5}]}\n",
         "identity.namespaces.user.max_per_lead",
     ),
-    "insights": ("insights: {}\n", "insights"),
 }
 
 

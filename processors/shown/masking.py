@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from processors.simulation.replay import written
 from schemas.application import Application
 
 DEEPEST = 40
@@ -129,8 +130,6 @@ def shape(value: Any, deep: int = 0) -> Any:
 
 def readable(content: bytes) -> Any:
     """Bytes as JSON carries them: JSON where they are JSON that can be written again, else text, else `{"base64": ...}`."""
-    from processors.simulation.replay import written
-
     plain = written(content)
     try:
         json.dumps([[[[plain]]]])  # it will stand a few levels deep in what is printed

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.cli.masking import DEEPEST, Mask, mask_of
 from processors.cli.tables import harmless
+from processors.shown.masking import DEEPEST, Mask, mask_of
 from tests.unit.topology.ingested import IDENTITY, SOURCES, build, change, identify, ingest, letter
 from tests.worlds import application
 

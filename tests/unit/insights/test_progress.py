@@ -1,0 +1,79 @@
+"""How far the topics are read: nothing is taken twice, a gap is noticed, and ready means all that was there at the start."""
+
+import pytest
+from faust.types import TP
+
+from processors.engine.stop import AGAIN, Stop
+from processors.insights.committed import Batch, EveryPartition, Record
+from processors.insights.progress import Progress
+from schemas.instants import MILLISECOND, SECOND
+
+ONE, TWO = TP("metrics", 0), TP("metrics", 1)
+NOW = 1_000_000 * SECOND
+
+
+def batch(place: TP, read_from: int | None, offsets: list[int], read_to: int) -> Batch:
+    return Batch(place, read_from, tuple(Record(offset, b"k", b"v", 10 + offset) for offset in offsets), read_to)
+
+
+def test_ready_is_who_has_read_what_was_there_at_the_start() -> None:
+    """Markers and aborted records at the end are offsets, too; what comes later does not make it wait."""
+    progress = Progress()
+    assert progress.status()[:4] == (False, None, 0, 0)
+    progress.answered({ONE: 10, TWO: 0}, NOW)
+    progress.take(batch(ONE, None, [3, 4], 6))
+    status = progress.status()
+    assert (status.ready, status.behind, status.wanted, status.reached) == (False, 4, 7, 3)
+    assert status.as_of == 14 * MILLISECOND, "of the newest record that was read"
+    progress.take(batch(ONE, 6, [], 10))
+    assert progress.status().ready
+    assert progress.status().as_of == NOW, "everything committed is in"
+    progress.answered({ONE: 15, TWO: 0}, NOW + SECOND)
+    status = progress.status()
+    assert (status.ready, status.behind, status.as_of) == (True, 5, 14 * MILLISECOND)
+
+
+def test_what_is_read_again_after_a_rebalance_is_taken_once() -> None:
+    progress = Progress()
+    progress.take(batch(ONE, None, [0, 1, 2], 5))
+    again = progress.missing(batch(ONE, 1, [1, 2, 5, 6], 7))
+    assert [record.offset for record in again.records] == [5, 6]
+    progress.take(again)
+    assert progress.taken == {ONE: 7}
+    assert [record.offset for record in progress.missing(batch(ONE, None, [0, 1], 2)).records] == []
+    progress.take(batch(ONE, None, [], 2))
+    assert progress.taken == {ONE: 7}
+
+
+def test_records_that_were_lost_on_the_way_end_the_process() -> None:
+    progress = Progress()
+    progress.take(batch(ONE, None, [0], 3))
+    with pytest.raises(Stop, match="lost on the way") as lost:
+        progress.missing(batch(ONE, 8, [8], 9))
+    assert lost.value.code == AGAIN
+
+
+def test_a_topic_that_ends_before_what_was_read_is_another_one() -> None:
+    progress = Progress()
+    progress.take(batch(ONE, None, [0], 3))
+    with pytest.raises(Stop, match="made anew"):
+        progress.answered({ONE: 2}, NOW)
+
+
+def test_silence_is_told_once_and_its_end_too() -> None:
+    progress = Progress()
+    assert not progress.answered({}, NOW)
+    assert [progress.silent(NOW), progress.silent(NOW + SECOND)] == [True, False]
+    assert progress.status().silent_since == NOW
+    assert progress.answered({}, NOW + 2 * SECOND)
+    assert progress.status().silent_since is None
+
+
+def test_every_member_of_the_group_gets_every_partition() -> None:
+    class Cluster:
+        def partitions_for_topic(self, topic: str) -> set[int] | None:
+            return {"metrics": {0, 2, 1}}.get(topic)
+
+    members = {name: EveryPartition.metadata(["metrics", "leads"]) for name in ("a", "b")}
+    assigned = EveryPartition.assign(Cluster(), members)
+    assert [assignment.assignment for assignment in assigned.values()] == [[("leads", []), ("metrics", [0, 1, 2])]] * 2
