@@ -54,9 +54,9 @@ class Visitor(NamedTuple):
 
 
 def configure(folder: Path, application: str, bootstrap: str) -> Path:
-    """The configuration's file in a folder, beside the shipped funnel with one segment more."""
+    """The configuration's file in a folder, beside the shipped funnel, split by what the data set knows."""
     funnel = YAML(typ="safe").load((ROOT / "funnels" / "shop.yml").read_text())
-    funnel["segments"]["sex"] = {"value": "lead.sex", "rule": "first_touch"}
+    funnel["segments"] = {"device": funnel["segments"]["device"], "sex": {"value": "lead.sex", "rule": "first_touch"}}
     funnel["effective_from"] = str(funnel["effective_from"])
     (folder / "definitions").mkdir()
     (folder / "definitions" / "shop.yml").write_text(json.dumps(funnel))

@@ -59,6 +59,7 @@ sources:
     fields: {{deal.origin: {{from: origin}}}}
 limits: {{batch_records: 500}}
 http: {{listen: "127.0.0.1:0"}}
+insights: {{listen: "127.0.0.1:0"}}
 """
 
 

@@ -3,6 +3,7 @@
 The numbers that are read of it, by origin and with the time to win, are those of the data set.
 """
 
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from tests.acceptance import olist
 from tests.broker.discovery import Broker
 from tests.command import funnelstream
 from tests.deployment import Deployment, bodies, faults_of_the_log
+from tests.kafka.insights import InsightsProcess
 from tests.oracle import expected, facts_of, net, recount, standing
 
 
@@ -53,6 +55,29 @@ def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path:
     olist.check_by_origin(_reported(config, "--by", "origin"))
     olist.check_rate(_reported(config, "--rates"), shared / "datasets" / "olist")
     funnelstream("report", "--config", config, "--reconcile")
+    _check_insights(config, tmp_path / "insights.log")
+
+
+def _check_insights(config: Path, log: Path) -> None:
+    """The same from the API of insights and from its /metrics (issue 6: all three equal the known totals)."""
+    command = [sys.executable, "-m", "processors.cli.main", "insights", "--config", str(config)]
+    insights = InsightsProcess(command, log).start()
+    try:
+        insights.wait_caught_up()
+        of = "/funnels/dreamdata-lead"
+        values = insights.api(f"{of}/segments/origin")["values"]
+        by_api = {each["label"]: (each["reached"]["mql"], each["ended"]["closed_won"]) for each in values}
+        labels = {"funnel": "dreamdata-lead", "grain": "lead", "segment": "origin"}
+        reached = insights.samples("funnel_segment_reached", stage="mql", **labels)
+        ended = insights.samples("funnel_segment_outcomes", outcome="closed_won", **labels)
+        by_metrics = {value: (count, ended[value]) for value, count in reached.items()}
+        assert by_api == by_metrics == {origin or "(none)": counts for origin, counts in olist.BY_ORIGIN.items()}
+        whole = insights.api(of)
+        places = {place["name"]: place for place in whole["places"]}
+        assert (places["mql"]["restated"]["reached_first"], places["closed_won"]["remained"]) == (olist.LEADS, olist.WON)
+        assert {step["end"]: step["share"]["value"] for step in whole["overall"]}["closed_won"] == 0.10525
+    finally:
+        assert insights.terminate() == 0
 
 
 def _reported(config: Path, *options: str) -> str:
