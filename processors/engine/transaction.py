@@ -164,7 +164,9 @@ class Transaction:
         if not self.is_open:
             return
         self._diagnosing = True  # should the next attempt fail as well, it shall say for which record
-        undecided = Stop(AGAIN, "abort_transaction was not answered: giving up. A restart is exact.")
+        undecided = Stop(
+            AGAIN, "abort_transaction was not answered: brokers are away, or the client hangs (ER-15). A restart is exact."
+        )
         try:
             self._bounded(
                 "abort_transaction", lambda: self._producer.abort_transaction(_CALL), self._timeout + _SETTLED, undecided

@@ -26,8 +26,8 @@ _COUNTS = tuple(field for field in Metric.__struct_fields__ if field not in (*_T
 _COLUMNS = ("key", *_TEXTS, *_DAYS, *_COUNTS, *(f"{each[:-2]}{part}" for each in _LENGTHS for part in ("s", "rest")), *_SPARSE)
 
 _SCHEMA = f"""
-CREATE TABLE metric ({", ".join(f'"{column}"' for column in _COLUMNS)}, PRIMARY KEY (key)) WITHOUT ROWID;
-CREATE INDEX slice ON metric (funnel, grain, segment, segment_value, kind, name, day);
+CREATE TABLE metric ({", ".join(f'"{column}"' for column in _COLUMNS)}, UNIQUE (key));
+CREATE INDEX slice ON metric (funnel, grain, segment, kind, segment_value, name, day);
 """
 _PUT = f"INSERT OR REPLACE INTO metric VALUES ({', '.join('?' * len(_COLUMNS))})"
 

@@ -8,6 +8,7 @@ was recognised as a conversion has happened.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 
 import msgspec
 
@@ -113,9 +114,9 @@ class Contributions:
             self._firsts(deal, was, now)
             self._replace(self._stands(deal, was), self._stands(deal, now))
             self._replace(self._came(deal, was), self._came(deal, now))
-            for rate in _rates(was, now):
-                if rate.of_deals == bool(deal):
-                    self._replace(self._credit(deal, was, rate), self._credit(deal, now, rate))
+            for old, new in zip_longest(_rates(was), _rates(now)):  # those of a later version begin with those of the earlier
+                if (new or old).of_deals == bool(deal):
+                    self._replace(self._credit(deal, was, old), self._credit(deal, now, new))
 
     def _exchange(self, old: list[Part], new: list[Part]) -> None:
         self.postings += [(part, -1) for part in old if part not in new]
@@ -195,10 +196,9 @@ class Contributions:
         at = reached.at if reached is not None else stance.moved_at
         return Part(self._cell("standing", deal, stance.furthest, at, "stage"), _pairs(stance.segments), _FURTHEST)
 
-    def _credit(self, deal: str, stance: Stance | None, rate: RateRule) -> Part | None:
+    def _credit(self, deal: str, stance: Stance | None, rate: RateRule | None) -> Part | None:
         """What it counts for in a cohort rate (rule 24)."""
-        start = _entry(stance.firsts.get(rate.start), rate) if stance is not None else None
-        if stance is None or start is None:
+        if stance is None or rate is None or (start := _entry(stance.firsts.get(rate.start), rate)) is None:
             return None
         cell, segments = self._cell("rate", deal, rate.name, start.at), _pairs(start.segments)
         end = _end(stance, rate)
@@ -229,9 +229,8 @@ def contributed(timeline: Timeline, lineage: Lineage) -> list[Posting]:
     return contributions.postings
 
 
-def _rates(was: Stance | None, now: Stance | None) -> tuple[RateRule, ...]:
-    """The rates of the later version: they are among them that the earlier one had."""
-    return max((stance.version.rates for stance in (was, now) if stance is not None), key=len)
+def _rates(stance: Stance | None) -> tuple[RateRule, ...]:
+    return stance.version.rates if stance is not None else ()
 
 
 def _entry(first: First | None, rate: RateRule) -> Entry | None:

@@ -40,6 +40,7 @@ def test_olist_replayed(shared: Path, tmp_path: Path, arrival: str) -> None:
     if arrival == "ordered":
         assert {body["op"] for body in published["transitions"]} == {"announce"}
     olist.check_report(funnelstream("report", tmp_path / "out", "--format", "json"))
+    assert ": all equal." in funnelstream("report", tmp_path / "out", "--reconcile")
 
 
 def _bodies(path: Path) -> list[dict[str, Any]]:

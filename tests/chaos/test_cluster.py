@@ -12,7 +12,7 @@ from confluent_kafka import IsolationLevel, KafkaException, Producer, TopicParti
 from processors.engine.admin import AdminClient, NewTopic, OffsetSpec
 from tests.broker.discovery import Broker, start_private_cluster
 from tests.kafka.application import Application
-from tests.kafka.processes import WorkerProcess, wait_until
+from tests.kafka.processes import wait_until
 
 SHORT = {"session.timeout.ms": "30000", "transaction.timeout.ms": "30000", "max.poll.interval.ms": "30000"}
 
@@ -34,32 +34,17 @@ def app(cluster: Sequence[Broker], tmp_path: Path) -> Iterator[Application]:
     application.close()
 
 
-def settle(app: Application, worker: WorkerProcess, within: float = 180.0) -> None:
-    """As a supervisor would: what ended with 3 or 5 is started again until everything is through."""
-
-    def through() -> bool:
-        if not worker.running:
-            assert worker.process.returncode in (3, 5), worker.tail()
-            worker.start()
-        with contextlib.suppress(KafkaException):  # the brokers may be away
-            return len(app.steps()) >= app.amount
-        return False
-
-    wait_until(through, f"everything to be through\n{worker.tail()}", within, every=1.0)
-    app.wait_exact()
-
-
 def test_brokers_that_are_restarted_one_after_the_other_cost_nothing(app: Application, cluster: Sequence[Broker]) -> None:
     """A rolling restart: two copies in sync are enough to go on. A call that hangs in librdkafka ends the worker (ER-15)."""
     worker = app.worker().start().wait_ready()
     for broker in cluster:
         broker.shut_down()
         app.send_some(300)
-        settle(app, worker)
+        app.settle(worker)
         broker.start()
         wait_until(lambda: len(app.admin.list_topics(timeout=10).brokers) == 3, "the broker to be back", 120)
         app.send_some(300)
-        settle(app, worker)
+        app.settle(worker)
 
 
 def test_one_broker_killed_and_then_another(app: Application, cluster: Sequence[Broker]) -> None:
@@ -69,16 +54,16 @@ def test_one_broker_killed_and_then_another(app: Application, cluster: Sequence[
     app.send_some(500)
     first.kill()
     app.send_some(500)
-    settle(app, worker)
+    app.settle(worker)
     app.send_some(1_000)
     second.kill()
     time.sleep(15)  # past the 10 s of one transaction call
     first.start()
     app.send_some(500)
-    settle(app, worker)
+    app.settle(worker)
     second.start()
     app.send_some(100)
-    settle(app, worker)
+    app.settle(worker)
 
 
 def test_er27_a_lone_worker_that_was_paused_past_its_timeouts(app: Application) -> None:
@@ -89,7 +74,7 @@ def test_er27_a_lone_worker_that_was_paused_past_its_timeouts(app: Application) 
     time.sleep(45)  # past session and transaction, and their check on the brokers
     worker.sigcont()
     app.send_some(100)
-    settle(app, worker)
+    app.settle(worker)
 
 
 def test_a_worker_that_is_slower_than_max_poll_interval_ends_with_the_setting(app: Application) -> None:

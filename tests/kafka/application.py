@@ -4,11 +4,12 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
     AdminClient,
     AlterConfigOpType,
@@ -33,6 +34,8 @@ DYNAMIC = {"group.protocol": "consumer"}
 INPUTS = 3
 SENT_WITHIN = 120
 """Seconds; brokers may be away for a while."""
+_SENDING = {"linger.ms": 5, "enable.idempotence": True}
+"""Every record counts, so none may come twice because a broker took it and did not say so in time."""
 ROLES = ("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead_letters")
 
 
@@ -55,7 +58,7 @@ class Application:
         self.admin = AdminClient(self.client())
         self.sent: dict[str, list[int]] = defaultdict(list)
         self._workers: dict[str, WorkerProcess] = {}
-        self._producer = Producer(self.client(**{"linger.ms": 5}))
+        self._producer = Producer(self.client(**_SENDING))
 
     def client(self, **more: Any) -> dict[str, Any]:
         return {**self.kafka, "log_level": 0, **more}
@@ -72,7 +75,7 @@ class Application:
     def grow(self, topic: str, count: int) -> None:
         """Give a topic more partitions, and let what is sent from here on know of them."""
         self.admin.create_partitions([NewPartitions(topic, count)])[topic].result()
-        self._producer = producer = Producer(self.client(**{"linger.ms": 5}))
+        self._producer = producer = Producer(self.client(**_SENDING))
         wait_until(
             lambda: len(producer.list_topics(topic, 10).topics[topic].partitions) == count, "the new partitions to be known"
         )
@@ -127,7 +130,8 @@ class Application:
         return Label(self.name, PARTITIONS, str(self.described()[self.topics.changelog].topic_id))
 
     def described(self) -> dict[str, Any]:
-        """Our own topics as the brokers describe them."""
+        """Our own topics as the brokers describe them, once they know those that were made just now."""
+        wait_until(lambda: {*self.topics} <= {*self.admin.list_topics(timeout=10).topics}, "the topics to be known")
         return {name: future.result() for name, future in self.admin.describe_topics(TopicCollection([*self.topics])).items()}
 
     def close(self) -> None:
@@ -217,6 +221,24 @@ class Application:
             assert counts[key] == list(range(ends - len(counts[key]), ends)), f"steps of {key}"
             assert totals[key] == sum(numbers), f"sum of {key}"
         assert len(steps) == self.amount - beginning
+
+    def settle(self, *workers: WorkerProcess, within: float = 180.0) -> None:
+        """Start these anew when they end with 3 or 5, as a supervisor does, until all are ready and what was sent is through."""
+
+        def settled() -> bool:
+            for worker in workers:
+                if not worker.running:
+                    assert worker.process.returncode in (3, 5), worker.tail()
+                    worker.start()
+            with suppress(KafkaException):  # the brokers may be away
+                return all(worker.probe("/readyz") == 200 for worker in workers) and len(self.steps()) >= self.amount
+            return False
+
+        try:
+            wait_until(settled, "all to be ready and everything to be through", within, every=1.0)
+        except AssertionError as failure:
+            raise AssertionError("\n".join([str(failure), *(worker.tail() for worker in workers)])) from None
+        self.wait_exact()
 
     def check_exact_so_far(self) -> None:
         """Hold what was published against the beginning of what was sent: nothing doubled, nothing wrong, whatever is missing."""

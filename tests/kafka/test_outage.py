@@ -20,12 +20,7 @@ def test_er13_er14_er15_a_broker_that_dies_under_load_costs_nothing(private_brok
         starting.start().wait_said("brokers:")
         private_broker.start()
         app.send_some(100)
-        if not working.running:  # an undecided commit ends it, and a restart is exact
-            assert working.process.returncode == 5
-            working.start()
-        working.wait_ready()
-        starting.wait_ready()
-        app.wait_exact(within=90)
+        app.settle(working, starting)
     finally:
         app.close()
 
@@ -39,10 +34,6 @@ def test_a_broker_that_is_restarted_in_order_costs_nothing(private_broker: Broke
         private_broker.shut_down()
         private_broker.start()
         app.send_some(100)
-        if not worker.running:
-            assert worker.process.returncode == 5
-            worker.start()
-        worker.wait_ready()
-        app.wait_exact(within=90)
+        app.settle(worker)
     finally:
         app.close()

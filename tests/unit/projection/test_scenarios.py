@@ -111,7 +111,7 @@ def test_times_to_convert_say_who_has_none() -> None:
     rate = {"from": "a", "to": "b"}
     records = [
         metric("rate", "a->b", "2026-01-10", started=4, converted=3, timed=2, total_us=3 * DAY),
-        metric("lengths", "a->b", "2026-01-10", of="rate", chunk=1, buckets={"2500": 1, "2570": 1}),
+        metric("lengths", "a->b", "2026-01-10", place=None, of="rate", chunk=1, buckets={"2500": 1, "2570": 1}),
     ]
     projection = projected(records, web(rates=[rate]))
     [outline] = projection.outlines.funnels

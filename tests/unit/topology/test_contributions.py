@@ -205,3 +205,12 @@ def test_days_that_are_no_longer_kept_become_one_sum() -> None:
     )
     tombs = [record for record in run.published if record.topic == "metrics" and record.value is None]
     assert tombs, "what was published of the day is taken away"
+
+
+def test_rule_23_a_later_version_counts_in_its_rates_who_was_there_before() -> None:
+    """Its cohorts begin with the first entry, whenever that was; those of the version before go on."""
+    before = definition(RATES)
+    after = {**before, "version": 2, "effective_from": START + 2 * HOUR, "rates": [{"from": "a", "to": "b", "within": "4d"}]}
+    run = History(program(before, after)).take([fact(0, "A"), fact(3, "A")])
+    rates = {cell.name: found.counts for cell, found in run.numbers().items() if cell.kind == "rate"}
+    assert rates == dict.fromkeys(("a->b", "a->b within 2d", "a->b within 4d"), {"started": 1})
