@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import history, inprocess, leads, page, race, scaling
+from bench import history, inprocess, insights, leads, page, race, scaling
 from bench.engines import ENGINES, LONG
 from bench.job import WORK
 from bench.race import Run
@@ -22,6 +22,7 @@ from tests.broker.discovery import Broker, NoBroker, start_broker
 MODES = ("throughput", "latency", "crash")
 EVENTS = 300_000
 LEADS = (10_000, 100_000, 1_000_000)
+KEYS = (10_000, 100_000, 1_000_000)
 
 
 class Part(NamedTuple):
@@ -77,6 +78,8 @@ def _parts(given: argparse.Namespace) -> list[Part]:
     if every or given.part == "leads":
         seconds = leads.seconds(given.leads, given.events)
         parts.append(Part("leads", seconds, lambda broker: (leads.report(broker, given.leads, given.events), True)))
+    if every or given.part == "insights":
+        parts.append(Part("insights", insights.seconds(given.keys), lambda broker: (insights.report(broker, given.keys), True)))
     if every:
         parts.append(Part("history", history.SECONDS, lambda _: (history.report(), True)))
     return parts
@@ -98,14 +101,15 @@ def _arguments() -> argparse.Namespace:
         "part",
         nargs="?",
         default="all",
-        choices=("all", "race", "workers", "leads", "history", "profile"),
+        choices=("all", "race", "workers", "leads", "insights", "history", "profile"),
         metavar="PART",
         help=(
             "race: all engines on one job and broker, in interleaved rounds\n"
             "workers: CPU per event with one worker and with two\n"
             "leads: memory, cost and restart with up to a million leads\n"
+            "insights: a fresh insights process over a metrics topic of up to a million keys\n"
             "history: what a fact costs however long its lead's history, in process, without Kafka\n"
-            "all: these four, the default\n"
+            "all: these five, the default\n"
             "profile: ingest and advance in process, without Kafka"
         ),
     )
@@ -127,6 +131,7 @@ def _arguments() -> argparse.Namespace:
         help=f"of race, instead of the usual ones: {', '.join(ENGINES)}, or NAME-long",
     )
     option("--leads", nargs="+", type=int, default=LEADS, metavar="N", help=f"of leads; default {' '.join(map(str, LEADS))}")
+    option("--keys", nargs="+", type=int, default=KEYS, metavar="N", help=f"of insights; default {' '.join(map(str, KEYS))}")
     option("--chunk", type=int, default=2_000, help="of profile: records taken from a partition in turn; default 2000")
     option("--cprofile", type=Path, metavar="FILE", help="of profile: run under cProfile, its figures in FILE")
     given = parser.parse_args()

@@ -17,7 +17,8 @@ from processors.insights.routes import DAYS, GRAIN, SEGMENT, TEXT, Parameter, Ro
 from processors.insights.sent import asked, sent, status_of
 from processors.insights.settings import InsightsSettings
 from processors.metrics.outlines import FunnelOutline
-from processors.projection.answers import Place
+from processors.projection.answers import Value
+from processors.projection.totals import SliceTotals
 
 _PAGE, _MOST = 50, 500
 """Transitions in one answer."""
@@ -103,17 +104,12 @@ class Api:
     async def _segment(self, request: web.Request) -> shapes.Segment:
         query = _with(request.query, segment=request.match_info["segment"], value="")
         of = await asked_of(self._settings, self._model, request.match_info["funnel"], query, self._clock.as_of())
-        segment, projection = of.segment, self._model.projection
+        segment = of.segment
         assert segment is not None  # it is in the question
-        values = await self._model.ask(
-            lambda: [
-                (value, projection.funnel(of.outline, value.slice, of.as_of, of.days).places)
-                for value in projection.values(of.outline, segment)
-            ]
-        )
+        split = await self._model.ask(lambda: self._model.split(of.outline, segment, of.days))
         described = asked(of)
         described.pop("value")
-        return sent(shapes.Segment, described, values=[_value(value.label, value.folded, places) for value, places in values])
+        return sent(shapes.Segment, described, values=[_value(of.outline, *each) for each in split])
 
     async def _cohorts(self, request: web.Request) -> shapes.Cohorts:
         of = await asked_of(self._settings, self._model, request.match_info["funnel"], request.query, self._clock.as_of())
@@ -193,10 +189,11 @@ def _name(outline: FunnelOutline) -> shapes.FunnelName:
     )
 
 
-def _value(label: str, folded: int, places: Sequence[Place]) -> dict[str, Any]:
+def _value(outline: FunnelOutline, value: Value, totals: SliceTotals) -> dict[str, Any]:
+    kinds = {place.name: place.kind for place in outline.places}
     return {
-        "label": label,
-        "folded": folded,
-        "reached": {place.name: place.restated.reached_first for place in places if place.kind != "outcome"},
-        "ended": {place.name: place.remained for place in places if place.kind == "outcome"},
+        "label": value.label,
+        "folded": value.folded,
+        "reached": {name: totals.reached.get((kind, name), 0) for name, kind in kinds.items() if kind != "outcome"},
+        "ended": {name: totals.standing.get((kind, name), 0) for name, kind in kinds.items() if kind == "outcome"},
     }

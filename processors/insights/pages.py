@@ -79,12 +79,8 @@ class Pages:
         split: Sequence[views.SplitRow] = ()
         if of.segment is not None and of.value is None:
             segment = of.segment
-            split = await self._model.ask(
-                lambda: [
-                    views.split_row(value, projection.funnel(of.outline, value.slice, of.as_of, of.days))
-                    for value in projection.values(of.outline, segment)
-                ]
-            )
+            parts = await self._model.ask(lambda: self._model.split(of.outline, segment, of.days))
+            split = [views.split_row(of.outline, value, totals) for value, totals in parts]
         return await self._of_funnel(
             request,
             of,
@@ -181,7 +177,7 @@ class Pages:
     async def _of_funnel(self, request: web.Request, of: Asked, template: str, **more: Any) -> web.Response:
         """A page of one funnel: what was asked stands in a form above the answer, and in the links to the others."""
         segment = of.segment
-        values = await self._model.ask(lambda: self._model.projection.values(of.outline, segment)) if segment is not None else []
+        values = await self._model.ask(lambda: self._model.values(of.outline, segment)) if segment is not None else []
         return self._page(
             template,
             title=of.outline.funnel,

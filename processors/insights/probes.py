@@ -58,9 +58,5 @@ class Probes:
         return self._scraped[1]
 
     def _numbers(self, outline: FunnelOutline) -> Numbers:
-        projection = self._model.projection
-        split = {segment.name: projection.values(outline, segment) for segment in outline.segments}
-        segments = [
-            Segmented(name, [(value, projection.slice_totals(value.slice)) for value in values]) for name, values in split.items()
-        ]
-        return Numbers(outline, projection.totals(outline), segments)
+        segments = [Segmented(segment.name, self._model.split(outline, segment)) for segment in outline.segments]
+        return Numbers(outline, self._model.projection.totals(outline), segments)

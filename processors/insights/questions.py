@@ -171,7 +171,7 @@ async def _segment(
         )
     if "value" not in query or query["value"] == "":
         return segment, None
-    values = await model.ask(lambda: model.projection.values(outline, segment))
+    values = await model.ask(lambda: model.values(outline, segment))
     value = next((each for each in values if each.label == query["value"]), None)
     if value is None:
         raise missing("There is no such value of the segment, or it is one of those shown together.")

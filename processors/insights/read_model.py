@@ -19,9 +19,13 @@ import msgspec
 
 from processors.insights.committed import Batch, Record
 from processors.insights.settings import InsightsSettings
+from processors.metrics.days import ALWAYS, Span
+from processors.metrics.outlines import FunnelOutline, SegmentOutline
+from processors.projection.answers import Value
 from processors.projection.journal import Journal, Lead, Transition, decode_lead, decode_transition
 from processors.projection.projection import Projection
 from processors.projection.records import Metric, decode_metric
+from processors.projection.totals import SliceTotals
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +49,7 @@ class ReadModel:
         self.unreadable: Counter[str] = Counter()
         self._key = settings.handle_key
         self._topics = settings.topics
+        self._values: dict[tuple[str, str, str], tuple[int, list[Value]]] = {}
         self._thread = ThreadPoolExecutor(1, "read-model")
         with tempfile.TemporaryDirectory(prefix="funnelstream-insights-") as folder:  # the files live on until they are closed
             numbers, journal = (str(Path(folder) / name) for name in ("numbers", "journal"))
@@ -59,6 +64,20 @@ class ReadModel:
     def handle(self, identifier: str) -> bytes:
         """What stands for a subject in addresses."""
         return blake2b(identifier.encode("utf-8", "surrogatepass"), key=self._key, digest_size=HANDLE).digest()
+
+    def values(self, outline: FunnelOutline, segment: SegmentOutline) -> list[Value]:
+        """The values of a segment as they are shown; counted anew only where something has changed."""
+        key = (outline.funnel, outline.grain, segment.name)
+        changes, values = self._values.get(key, (-1, []))
+        if changes != self.changes:
+            values = self.projection.values(outline, segment)
+            self._values[key] = self.changes, values
+        return values
+
+    def split(self, outline: FunnelOutline, segment: SegmentOutline, days: Span = ALWAYS) -> list[tuple[Value, SliceTotals]]:
+        """A funnel by a segment: its values with who reached each place, and who stands there."""
+        values = self.values(outline, segment)
+        return [*zip(values, self.projection.split_totals(outline, values, days), strict=True)]
 
     async def close(self) -> None:
         """Give back the files."""

@@ -9,6 +9,7 @@ from processors.metrics.outlines import FunnelOutline, RateOutline
 from processors.metrics.rates import Share
 from processors.projection.answers import Cohort, Funnel, Place, Value
 from processors.projection.answers import Step as PeriodStep
+from processors.projection.totals import SliceTotals
 from processors.shown.wording import Rule, count_words, rule_words, signals_words, traits_words
 from schemas import definitions
 from schemas.instants import format_instant
@@ -50,8 +51,8 @@ class SplitRow(NamedTuple):
     """A value of a segment: who reached each stage, how paths ended, and from the first to the last stage."""
 
     value: Value
-    stages: Sequence[Place]
-    outcomes: Sequence[Place]
+    stages: Sequence[tuple[str, int]]
+    outcomes: Sequence[tuple[str, int]]
     overall: Share
 
 
@@ -130,11 +131,12 @@ def card(outline: FunnelOutline, answer: Funnel) -> Card:
     return Card(outline, steps(answer), answer.win_rate)
 
 
-def split_row(value: Value, answer: Funnel) -> SplitRow:
+def split_row(outline: FunnelOutline, value: Value, totals: SliceTotals) -> SplitRow:
     """A value of a segment."""
-    stages, outcomes = ([place for place in answer.places if place.kind == kind] for kind in ("stage", "outcome"))
-    reached = [place.restated.reached_first for place in stages]
-    return SplitRow(value, stages, outcomes, Share(reached[-1], reached[0]))
+    outcomes = [place.name for place in outline.places if place.kind == "outcome"]
+    reached = [(stage, totals.reached.get(("stage", stage), 0)) for stage in outline.stages]
+    ended = [(outcome, totals.standing.get(("outcome", outcome), 0)) for outcome in outcomes]
+    return SplitRow(value, reached, ended, Share(reached[-1][1], reached[0][1]))
 
 
 def heat_map(bucket: Bucket, rates: Sequence[tuple[RateOutline, Sequence[Cohort], PeriodStep]]) -> HeatMap:

@@ -1,6 +1,6 @@
 """The projection of the metrics topic: funnels, cohorts and corrections as they are asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from processors.metrics.days import ALWAYS, Span, day_at
 from processors.metrics.exchange import Exchange
@@ -14,7 +14,7 @@ from processors.projection.funnels import Question, funnel
 from processors.projection.ledger import Ledger
 from processors.projection.reconciliation import Compared, compare
 from processors.projection.records import Metric
-from processors.projection.totals import SliceTotals, Totals, slice_totals, totals
+from processors.projection.totals import SliceTotals, Totals, rest_of, slice_totals, totals
 
 
 class Projection:
@@ -100,9 +100,12 @@ class Projection:
         """Sums over all days, announced and taken back side by side."""
         return totals(self._database, outline)
 
-    def slice_totals(self, of: Slice) -> SliceTotals:
-        """Sums over all days of a slice."""
-        return slice_totals(self._database, of)
+    def split_totals(self, outline: FunnelOutline, values: Sequence[Value], days: Span = ALWAYS) -> list[SliceTotals]:
+        """Who reached each place and who stands there, for each of the values of a segment (`values`)."""
+        named = [slice_totals(self._database, value.slice, days) for value in values if not value.folded]
+        if len(named) == len(values):
+            return named
+        return [*named, rest_of(slice_totals(self._database, self.all(outline), days), named)]
 
     def versions(self, outline: FunnelOutline, days: Span = ALWAYS) -> list[Version]:
         """Versions of the definition that began on some days, other than the first."""

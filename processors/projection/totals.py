@@ -3,9 +3,11 @@
 Each of the two only grows, so they are counters; less one another they are the number as known now.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from processors.metrics.days import ALWAYS, Span
 from processors.metrics.outlines import FunnelOutline
 from processors.projection.answers import Slice
 from processors.projection.database import Asked, Database
@@ -84,13 +86,25 @@ def totals(database: Database, outline: FunnelOutline) -> Totals:
     return Totals(places, conversions, corrections)
 
 
-def slice_totals(database: Database, of: Slice) -> SliceTotals:
-    """The totals of a slice."""
-    reached = database.sums(Asked("entries", of), "SUM(reached_first - reached_first_retracted)", "place, name")
-    standing = database.sums(Asked("standing", of), "SUM(standing)", "place, name")
+def slice_totals(database: Database, of: Slice, days: Span = ALWAYS) -> SliceTotals:
+    """The totals of a slice: who reached each place on these days, and who entered on them and stands there."""
+    reached = database.sums(Asked("entries", of, days), "SUM(reached_first - reached_first_retracted)", "place, name")
+    standing = database.sums(Asked("standing", of, days), "SUM(standing)", "place, name")
     return SliceTotals(
         {(kind, name): number for kind, name, number in reached}, {(kind, name): number for kind, name, number in standing}
     )
+
+
+def rest_of(whole: SliceTotals, parts: Iterable[SliceTotals]) -> SliceTotals:
+    """What is left of a whole without some of its parts: a million values need not be looked at to add them up.
+
+    It is exact, because every unit has one value of a segment.
+    """
+    reached, standing = Counter(whole.reached), Counter(whole.standing)
+    for part in parts:
+        reached.subtract(part.reached)
+        standing.subtract(part.standing)
+    return SliceTotals(dict(reached), dict(standing))
 
 
 def _values(database: Database, of: Slice) -> dict[str, dict[str, float]]:

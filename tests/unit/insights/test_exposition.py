@@ -140,7 +140,8 @@ def test_of_a_great_many_values_few_are_labels(world: World) -> None:
     """`limits.label_values` holds whatever a segment's `top` allows; what is folded is counted, and nobody is lost."""
     scraped = Scraped(capped(world.settings, 3))
     many = [ENTRY | WHEN | {"segment": "source", "segment_value": f"s{number}", "reached_first": 1} for number in range(5_000)]
-    scraped.put(*many, ENTRY | WHEN | {"segment": "source", "segment_value": HOSTILE, "reached_first": 7})
+    whole = ENTRY | WHEN | {"reached_first": 5_007}
+    scraped.put(*many, ENTRY | WHEN | {"segment": "source", "segment_value": HOSTILE, "reached_first": 7}, whole)
     families = scraped.families()
     reached = {
         sample.labels["value"]: sample.value
@@ -155,7 +156,8 @@ def test_of_a_great_many_values_few_are_labels(world: World) -> None:
 def test_a_value_that_is_called_other_is_not_the_rest(world: World) -> None:
     scraped = Scraped(capped(world.settings, 2))
     counts = {"other": 9, "b": 4, "c": 2, "d": 1}
-    scraped.put(*(ENTRY | WHEN | {"segment": "source", "segment_value": name, "reached_first": n} for name, n in counts.items()))
+    split = [ENTRY | WHEN | {"segment": "source", "segment_value": name, "reached_first": n} for name, n in counts.items()]
+    scraped.put(*split, ENTRY | WHEN | {"reached_first": 16})
     samples = scraped.families()["funnel_segment_reached"].samples
     assert {sample.labels["value"]: sample.value for sample in samples if sample.labels["stage"] == "signed_up"} == {
         "other": 9,
