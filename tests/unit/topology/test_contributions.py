@@ -213,4 +213,4 @@ def test_rule_23_a_later_version_counts_in_its_rates_who_was_there_before() -> N
     after = {**before, "version": 2, "effective_from": START + 2 * HOUR, "rates": [{"from": "a", "to": "b", "within": "4d"}]}
     run = History(program(before, after)).take([fact(0, "A"), fact(3, "A")])
     rates = {cell.name: found.counts for cell, found in run.numbers().items() if cell.kind == "rate"}
-    assert rates == dict.fromkeys(("a->b", "a->b within 2d", "a->b within 4d"), {"started": 1})
+    assert rates == {key: {"started": 1} for key in ("a->b", "a->b within 2d", "a->b within 4d")}
