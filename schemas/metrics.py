@@ -32,7 +32,9 @@ class _Metric(Record):
 
 
 class _Reported(_Metric):
-    recorded: date = Field(description="UTC day on which it was announced or taken back.")
+    recorded: date | None = Field(
+        description="UTC day on which it was announced or taken back; null: all days before `topics.keep_metrics`."
+    )
     reason: Reason
 
 
@@ -110,7 +112,7 @@ class RateSums(_Metric):
 class Lengths(_Metric):
     """A part of a distribution of lengths: of stays in a place, or of times to convert (`day` as in those records).
 
-    A length of n microseconds is in bucket i where 1.01^i <= n < 1.01^(i+1).
+    A length of n microseconds is in bucket i where 1.01^i <= n < 1.01^(i+1); a hundred years is the longest.
     """
 
     kind: Literal["lengths"]

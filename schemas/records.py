@@ -92,7 +92,8 @@ class Stay(Record):
     place: Literal["stage", "outcome", "detour"]
     name: str
     seconds: float | None = Field(description="null where the time of the entry is not known.")
-    sla_missed: bool = Field(description="Whether it took longer than the stage's sla.")
+    segments: dict[str, str] = Field(description="Of each segment the value at the entry.")
+    sla_missed: str | None = Field(description="The stage whose sla it missed, by its name then; null for none.")
 
 
 class Transition(_Corrected):

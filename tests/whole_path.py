@@ -96,7 +96,7 @@ class _Run:
         assert stored + sum(map(_size, published)) <= BYTES_OF_A_FACT
         assert all(len(key) <= 1 + 16 + 16 for key in effects.rows)
         self._store.apply({0: effects.rows}, {})
-        sums = self._topology.post(effects.postings, rows, 0, START + self._offset)
+        sums = self._topology.post(effects.postings, rows, FactsRecord(b"", 0, self._offset, START + self._offset))
         for publish in sums.published:
             _check_published(publish)
         self._store.apply({0: sums.rows}, {})

@@ -144,7 +144,7 @@ class History:
         rows = Overlay(self.store, 0)
         effects = self._topology.advance(FactsRecord(msgspec.msgpack.encode(message), 0, offset, self.now + offset), rows)
         self.store.apply({0: effects.rows}, {})
-        sums = self._topology.post(effects.postings, rows, 0, self.now + offset)
+        sums = self._topology.post(effects.postings, rows, FactsRecord(b"", 0, offset, self.now + offset))
         self.store.apply({0: sums.rows}, {})
         to_itself = [record for record in effects.published if record.topic == "facts"]
         effects.published = [record for record in effects.published if record.topic != "facts"]

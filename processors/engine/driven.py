@@ -30,6 +30,6 @@ class Topology(Protocol):
         """One record of the facts topic, with the rows of its partition."""
         ...
 
-    def post(self, postings: Iterable[Posting], rows: Rows, partition: int, recorded_at: int) -> Effects:
-        """The postings of all records of a facts partition that a transaction took; see `topology.sums`."""
+    def post(self, postings: Iterable[Posting], rows: Rows, last: FactsRecord) -> Effects:
+        """The postings of all records of a facts partition that a transaction took, and the last of them; see `topology.sums`."""
         ...

@@ -220,7 +220,8 @@ class Processing:
                 raise _too_large(topic, record.key, value) from refused
 
     def _write_sums(self, lane: Lane, overlay: Overlay) -> None:
-        effects = self._post(self._postings[lane.partition], overlay, lane.partition, lane.stamp * 1000)
+        last = FactsRecord(b"", lane.partition, lane.next - 1, lane.stamp * 1000)
+        effects = self._post(self._postings[lane.partition], overlay, last)
         for published in effects.published:
             self._publish(published)
         overlay.put(effects.rows)

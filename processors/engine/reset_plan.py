@@ -105,7 +105,7 @@ def begin_again(
         wanted: Partition counts of all our topics as they will be.
         deleted: The topics that are made anew; the changelog last.
         stores: Folders of stores on this machine.
-        outputs: Published topics are among the deleted.
+        outputs: All published topics are among the deleted.
     """
     made = {name: count for name, count in wanted.items() if name in deleted or name not in there}
     steps = [

@@ -21,8 +21,8 @@ Kind = Literal["entries", "conversions", "standing", "stays", "rate", "lengths"]
 RETRACTED = "_retracted"
 """Behind the name of a field that says how much of it was taken back."""
 
-_EXACT = Context(prec=200)
-"""Amounts have at most 31 digits before the point and as few behind it; nothing is ever rounded."""
+EXACT = Context(prec=200)
+"""Amounts are bounded where they are captured, so that no sum of them is ever rounded."""
 _IDENTITY = frozenset(
     {"kind", "funnel", "grain", "name", "place", "segment", "segment_value", "day", "partition", "recorded", "reason"}
 )
@@ -40,7 +40,7 @@ class Cell(msgspec.Struct, frozen=True, array_like=True, gc=False):
         name: Of the place, conversion or rate.
         day: UTC day that it is about, since 1970; None of all days that are no longer kept apart.
         place: Of what kind the place is; None of a conversion or a rate.
-        recorded: UTC day on which it was announced or taken back; None of what is only known as of now.
+        recorded: UTC day on which it was announced or taken back; None of what is only known as of now, and of days before.
         reason: Why.
         chunk: Of a distribution.
         segment: By which it is split; None for all together.
@@ -99,8 +99,8 @@ class Sum(msgspec.Struct, array_like=True, gc=False):
             _put(self.counts, field, self.counts.get(field, 0) + amount)
             return
         sums = self.money.setdefault(field, {})
-        total = _EXACT.add(sums.get(currency, Decimal(0)), amount)
-        _put(sums, currency, total.normalize(_EXACT))  # 99 and 99.00 are one sum, whatever it was added up from
+        total = EXACT.add(sums.get(currency, Decimal(0)), amount)
+        _put(sums, currency, total.normalize(EXACT))  # 99 and 99.00 are one sum, whatever it was added up from
         if not sums:
             del self.money[field]
 
@@ -115,7 +115,10 @@ class Sum(msgspec.Struct, array_like=True, gc=False):
     def negated(self) -> "Sum":
         """What takes it away."""
         counts = {field: -count for field, count in self.counts.items()}
-        return Sum(counts, {field: {currency: -each for currency, each in sums.items()} for field, sums in self.money.items()})
+        return Sum(
+            counts,
+            {field: {currency: each.copy_negate() for currency, each in sums.items()} for field, sums in self.money.items()},
+        )
 
     def __bool__(self) -> bool:
         """Whether anything is left."""
@@ -140,7 +143,7 @@ def tally(postings: Iterable[Posting]) -> dict[Cell, Sum]:
             for field, count in part.counts:
                 found.add(field + back, count * times)
             for field, amount, currency in part.money:
-                found.add(field + back, Decimal(amount) * times, currency)
+                found.add(field + back, EXACT.multiply(Decimal(amount), times), currency)
             if part.length:
                 bucket = bucket_of(part.length)
                 found.add("timed", times)
@@ -171,7 +174,7 @@ def restated(sums: Iterable[tuple[Cell, Sum]]) -> dict[Cell, Sum]:
             total.add(field.removesuffix(RETRACTED), -count if field.endswith(RETRACTED) else count)
         for field, amounts in found.money.items():
             for currency, amount in amounts.items():
-                total.add(field.removesuffix(RETRACTED), -amount if field.endswith(RETRACTED) else amount, currency)
+                total.add(field.removesuffix(RETRACTED), amount.copy_negate() if field.endswith(RETRACTED) else amount, currency)
     return {cell: total for cell, total in net.items() if total}
 
 
@@ -193,8 +196,8 @@ def record_body(cell: Cell, sums: Sum, partition: int) -> dict[str, Any]:
         "day": None if cell.day is None else iso_day(cell.day),
         "partition": partition,
     }
-    if cell.recorded is not None:
-        body |= {"recorded": iso_day(cell.recorded), "reason": cell.reason}
+    if cell.reason is not None:
+        body |= {"recorded": iso_day(cell.recorded) if cell.recorded is not None else None, "reason": cell.reason}
     if cell.kind == "lengths":
         body["buckets"] = sums.counts
     else:

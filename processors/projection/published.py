@@ -48,7 +48,8 @@ class Stay(msgspec.Struct, frozen=True):
     place: PlaceKind
     name: str
     seconds: float | None
-    sla_missed: bool
+    segments: Mapping[str, str]
+    sla_missed: str | None
 
 
 class Cause(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from schemas.instants import DAY, SECOND, instant_of
 
 _ENTERING = frozenset({"advance", "regress", "reopen", "outcome"})
 """Moves whose target is touched; back from a detour one goes on where one was."""
-_DELETED, _MISSED = "deleted", "sla_missed"
+_DELETED, _MISSED, _CUSTOMER = "deleted", "sla_missed", "customer"
 
 
 class Number(NamedTuple):
@@ -74,6 +74,9 @@ class _Recount:
         self._outline = outline
         self._published = published
         self._versions = {version.number: version for version in outline.versions}
+        lead = published.lead
+        by_touch = self._versions[lead.version].first_touch if lead is not None and lead.version in self._versions else ()
+        self._touch = {name: lead.segments[name] for name in by_touch if name in lead.segments} if lead is not None else {}
 
     def counts(self) -> Counts:
         for conversion in self._published.conversions:
@@ -106,19 +109,20 @@ class _Recount:
 
     def _move(self, move: Transition) -> Counts:
         if move.target is not None and (move.kind in _ENTERING or _is_missed(move)):
-            number = self._number("entries", *move.target.place, move.at)
+            number, segments = self._number("entries", *move.target.place, move.at), self._touched(move.segments)
             if move.kind in _ENTERING:
-                yield from self._each(number, move.segments, "touched_every", 1)
-                yield from self._money(number, move.segments, "amounts", move.value)
+                yield from self._each(number, segments, "touched_every", 1)
+                yield from self._money(number, segments, "amounts", move.value)
             else:
-                yield from self._each(number, move.segments, "sla_missed", 1)
+                yield from self._each(number, segments, "sla_missed", 1)
         for stay in move.stays:
-            number = self._number("stays", stay.place, stay.name, move.at)
-            yield from self._each(number, move.segments, "ended", 1)
-            if stay.sla_missed:
-                yield from self._each(number._replace(kind="entries"), move.segments, "sla_recovered", 1)
+            number, began = self._number("stays", stay.place, stay.name, move.at), self._touched(stay.segments)
+            yield from self._each(number, began, "ended", 1)
+            if stay.sla_missed is not None:
+                missed = self._number("entries", stay.place, stay.sla_missed, move.at)
+                yield from self._each(missed, began, "sla_recovered", 1)
             if stay.seconds:
-                yield from self._length(number, move.segments, round(stay.seconds * SECOND))
+                yield from self._length(number, began, round(stay.seconds * SECOND))
 
     # --- what follows from the path --------------------------------------------------------------------------------
 
@@ -135,13 +139,13 @@ class _Recount:
     def _note(self, firsts: dict[str, _First], move: Transition) -> None:
         if move.kind == "notice":
             return
-        entry = _Entry(move.at, move.segments, self._is_known(move))
+        entry = _Entry(move.at, self._touched(move.segments), self._is_known(move))
         passed = [name for name in move.skipped if name not in firsts]
         if move.target is not None and move.kind in _ENTERING:
             place, name = move.target.place
             known = firsts.get(name, _First(place))
             if known.touched is None:
-                firsts[name] = known._replace(touched=entry)
+                firsts[name] = (_First(place) if known.carried else known)._replace(touched=entry)
         elif move.kind == "expire" and move.source is not None:
             known_first = firsts.get(move.source.place[1])
             if known_first is not None and known_first.expired_at is None:
@@ -197,35 +201,41 @@ class _Recount:
         """Whether it began, and whether it got there in time, before time took the beginning away (rule 24, scenario e)."""
         first = firsts.get(rate.start)
         start = None if first is None else _by(rate, first)
-        if first is None or start is None:
+        if first is None or start is None or start.at < self._begins(rate):
             return
         number = self._number("rate", "", rate.name, start.at)
         yield from self._each(number, start.segments, "started", 1)
         yield from self._money(number, start.segments, "amounts_started", lead.value)
-        end = self._end(rate, lead.position, firsts)
+        end = self._end(rate, lead, firsts)
         if end is None or not start.at <= end.at or (rate.within is not None and end.at - start.at > rate.within):
             return
         if first.expired_at is not None and end.at >= first.expired_at:
             return
         yield from self._each(number, start.segments, "converted", 1)
         yield from self._money(number, start.segments, "amounts_converted", lead.value)
-        passed = any(name in firsts and firsts[name].passed is not None for name in (rate.start, rate.end))
+        passed = rate.count == "reached" and any(
+            name in firsts and firsts[name].passed is not None for name in (rate.start, rate.end)
+        )
         if start.known and end.known and not passed and end.at > start.at:
             yield from self._length(number, start.segments, end.at - start.at)
 
-    def _end(self, rate: RateOutline, here: Position | None, firsts: Mapping[str, _First]) -> _Entry | None:
-        """When it got to the end of a rate: to an outcome only if it stands there (rule 12)."""
-        if self._versions[rate.since].places.get(rate.end) != "outcome":
-            first = firsts.get(rate.end)
+    def _end(self, rate: RateOutline, lead: Lead, firsts: Mapping[str, _First]) -> _Entry | None:
+        """When it first got to the end of a rate: to an outcome only if it stands there, or is a customer (rules 12 and 13)."""
+        first = firsts.get(rate.end)
+        if first is None or self._versions[rate.since].places.get(rate.end) != "outcome":
             return None if first is None else _by(rate, first)
-        if here is None or here.place != ("outcome", rate.end):
-            return None
-        return _Entry(instant_of(here.entered_at), {}, self._stands_since_known(here))
+        stands = lead.position is not None and lead.position.place == ("outcome", rate.end)
+        won = any(place.name == rate.end and place.result == "won" for place in self._outline.places)
+        return first.touched if stands or (won and _CUSTOMER in lead.flags) else None
 
-    def _stands_since_known(self, here: Position) -> bool:
-        """Whether the time of the entry that led to where it stands is known."""
-        entered = [move for move in self._published.transitions if move.target == here and move.kind in _ENTERING]
-        return all(self._is_known(move) for move in entered)
+    def _begins(self, rate: RateOutline) -> float:
+        """When its first cohort began: with the version that was the first to have it; no bound if that is the first of all."""
+        since = self._versions[rate.since]
+        return float("-inf") if since is self._outline.versions[0] else since.effective_from
+
+    def _touched(self, segments: Mapping[str, str]) -> Mapping[str, str]:
+        """Segments of the first touch have the value that they have now: each subject is in one bucket (rule 26)."""
+        return {name: self._touch.get(name, value) for name, value in segments.items()}
 
     # --- numbers ---------------------------------------------------------------------------------------------------
 

@@ -105,7 +105,8 @@ def _transition(move: Move, version: Version, entity: str, cause: Fact, identity
                 "place": stay.place,
                 "name": stay.name,
                 "seconds": None if stay.length is None else stay.length / SECOND,
-                "sla_missed": stay.missed,
+                "segments": stay.segments,
+                "sla_missed": stay.missed or None,
             }
             for stay in move.stays
         ],

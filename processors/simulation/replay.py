@@ -216,7 +216,9 @@ class Replay:
     def _post(self) -> Effects:
         """Make sums of what the records since the last time contribute, as a worker does at the end of a transaction."""
         postings, self._postings = self._postings, []
-        effects = self._topology.post(postings, Overlay(self._store, PARTITION), PARTITION, self.now)
+        effects = self._topology.post(
+            postings, Overlay(self._store, PARTITION), FactsRecord(b"", PARTITION, self._offset - 1, self.now)
+        )
         self._store.apply({PARTITION: effects.rows}, {})
         return effects
 

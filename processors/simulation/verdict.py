@@ -230,7 +230,9 @@ class Verdict:
                 log = [record for record in self.logs[topic] if record.origin == Lane(FACTS, partition)]
                 if [(record.key, record.value, record.headers) for record in log] != published[topic]:
                     yield Broken("the same bytes", f"{topic} of facts partition {partition} differ when it is read again")
-            store.apply({partition: topology.post(postings, Overlay(store, partition), partition, 0).rows}, {})
+            store.apply(
+                {partition: topology.post(postings, Overlay(store, partition), FactsRecord(b"", partition, 0, 0)).rows}, {}
+            )
             found = dict(self._worker.store.scan(partition, b""))
             found.pop(MARK, None)
             if found != dict(store.scan(partition, b"")):

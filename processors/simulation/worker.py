@@ -218,7 +218,9 @@ class Worker:
     def _write_sums(self) -> None:
         for partition, postings in self._postings.items():
             overlay, lane = self._overlays[partition], Lane(FACTS, partition)
-            effects = self._topology.post(postings, overlay, partition, self.partitions.now)
+            effects = self._topology.post(
+                postings, overlay, FactsRecord(b"", partition, self._next[lane] - 1, self.partitions.now)
+            )
             for publish in effects.published:
                 self._produce(publish, lane)
             overlay.put(effects.rows)

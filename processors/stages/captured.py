@@ -15,6 +15,8 @@ _LONGEST_SEGMENT = 200
 _CURRENCY = re.compile("[A-Z]{3}")
 _LARGEST_EXPONENT = 30
 """Of an amount: a text of eight characters can name a number of a million digits."""
+_MOST_DIGITS = 60
+"""Of an amount, so that sums of them stay exact (`metrics.cells.EXACT`)."""
 
 
 def segment_value(segment: SegmentRule, values: Mapping[str, Value], event: Mapping[str, Value]) -> str:
@@ -48,5 +50,5 @@ def money(amount: Amount, values: Mapping[str, Value]) -> Money | None:
     except InvalidOperation:
         return None
     code = currency.strip().upper()
-    sane = number.is_finite() and abs(number.adjusted()) <= _LARGEST_EXPONENT
+    sane = number.is_finite() and abs(number.adjusted()) <= _LARGEST_EXPONENT and len(number.as_tuple().digits) <= _MOST_DIGITS
     return (format(number, "f"), code) if sane and _CURRENCY.fullmatch(code) else None

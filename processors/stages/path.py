@@ -19,7 +19,7 @@ OVERDUE = "sla_missed"
 CUSTOMER = "customer"
 
 TOUCHING = frozenset({"advance", "regress", "reopen", "outcome"})
-"""The kinds of moves whose target is *touched*: entered, and not only fallen back to or interrupted."""
+"""The kinds of moves whose target is *touched* (definitions, evaluation): not what time or a deletion has left one in."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -154,7 +154,7 @@ class Path:
             if rule.name == here.name and not turn.gone:
                 self._record("notice", here, rule, self._instant, flags=(LAPSED,))
         if walk.deadline is not None and walk.deadline.stage == here.name and walk.deadline.due <= self._instant:
-            missed, walk.deadline, walk.missed = walk.deadline, None, True
+            missed, walk.deadline, walk.missed = walk.deadline, None, here.name
             self._record(
                 "notice", here, self._rule_of(here), max(missed.due, here.entered_at), flags=(OVERDUE,), cause=missed.cause
             )
@@ -245,7 +245,7 @@ class Path:
         evidence, walk = self._evidence, self._walk
         read_by = evidence.read_by(rule, self._counting(rule)) if cause is None else [cause]
         deal = self._deal_of(rule, read_by) if rule.of_deals else self._deal
-        segments = evidence.segments(deal, read_by[0])
+        segments = evidence.segments(deal, read_by[0]) if kind != "notice" else walk.entered
         move = Move(
             kind=kind,
             source=walk.position,
@@ -271,6 +271,8 @@ class Path:
         _note_first(walk, move)
         walk.position, walk.moved_at = target, at
         walk.segments, walk.value = segments, move.value
+        if kind not in ("detour", "return"):
+            walk.entered = segments
 
     def _is_known(self, target: Rule, decided_by: Rule) -> bool:
         """Whether the time of an entry is known: a whole record tells no time of its own, unless a field does (rule 21)."""
@@ -302,17 +304,19 @@ def _leave(walk: Walk, kind: MoveKind, target: Point | None, at: int) -> tuple[S
         return tuple(ended)
     if here.place == "detour" and left is not None:
         ended.append(_end(walk, left, 0))
-    walk.deadline, walk.missed = None, False
+    walk.deadline, walk.missed = None, ""
     return tuple(ended)
 
 
 def _end(walk: Walk, point: Point, lasted: int) -> Stay:
+    segments = walk.segments if point.place == "detour" else walk.entered
+    missed = walk.missed if point.place == "stage" else ""
     spells = walk.spells.get(point.name)
     if spells is None:  # one stands in it since the stage that was entered has gone (rule 23)
-        return Stay(point.place, point.name, None)
+        return Stay(point.place, point.name, None, segments, missed)
     count, closed, length = spells.count, spells.closed + 1, spells.carried + lasted
     walk.spells[point.name] = Spells(count, spells.first_at, spells.last_at, closed, length, spells.total + length)
-    return Stay(point.place, point.name, length if point.known else None, walk.missed and point.place == "stage")
+    return Stay(point.place, point.name, length if point.known else None, segments, missed)
 
 
 def _note_first(walk: Walk, move: Move) -> None:
@@ -326,8 +330,8 @@ def _note_first(walk: Walk, move: Move) -> None:
         name = move.target.name
         first = firsts.get(name)
         if first is None or first.touched is None:
-            entry = Entry(at, segments, move.target.known)
-            new[name] = msgspec.structs.replace(first or First(place=move.target.place), touched=entry)
+            before = first if first is not None and not first.carried else First(place=move.target.place)
+            new[name] = msgspec.structs.replace(before, touched=Entry(at, segments, move.target.known))
     elif move.kind == "expire" and move.source is not None:
         first = firsts.get(move.source.name)
         if first is not None and first.expired_at is None:

@@ -11,6 +11,7 @@ import msgspec
 
 from processors.stages.timeline import Place
 from schemas.facts import Fact, Value
+from schemas.instants import FIRST
 
 Values = Mapping[str, Value]
 Memory = MutableMapping[str, int]
@@ -139,6 +140,9 @@ class RateRule(msgspec.Struct, frozen=True, kw_only=True):
         touched: Whether passing a place does not count.
         of_deals: Whether deals are the units, and not the funnel's subjects.
         to_outcome: Whether the end is an outcome.
+        won: Whether it is one that is won.
+        since: Instant in microseconds before which no cohort begins: the start of the version that was the first to have it. Who
+            had entered before counts in none, since not all of them would ever be looked at again (rule 23).
     """
 
     name: str
@@ -148,6 +152,8 @@ class RateRule(msgspec.Struct, frozen=True, kw_only=True):
     touched: bool
     of_deals: bool
     to_outcome: bool
+    won: bool
+    since: int = FIRST - 1
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -278,9 +284,10 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         kept = frozenset().union(*(version.keeps for version in self.versions))
         rates: dict[tuple[str, bool], RateRule] = {}
         for version in self.versions:
+            since = version.effective_from if version is not self.versions[0] else FIRST - 1
+            for rate in version.rates:
+                rates.setdefault((rate.name, rate.of_deals), msgspec.structs.replace(rate, since=max(rate.since, since)))
             msgspec.structs.force_setattr(version, "keeps", kept)
-            named = {(rate.name, rate.of_deals): rate for rate in version.rates}
-            rates |= {key: rate for key, rate in named.items() if key not in rates}
             msgspec.structs.force_setattr(version, "rates", tuple(rates.values()))
 
     @property

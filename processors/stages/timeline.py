@@ -40,13 +40,15 @@ class Stay(msgspec.Struct, array_like=True, frozen=True, gc=False):
         place: Of what kind.
         name: Of the place.
         length: In microseconds, without detours; None where the entry's time is not known.
-        missed: Whether it missed its service level (rule 29).
+        segments: Segment values at its entry (rule 26).
+        missed: The stage whose service level it missed (rule 29): its name then, and empty for none.
     """
 
     place: Place
     name: str
     length: int | None
-    missed: bool = False
+    segments: dict[str, str]
+    missed: str = ""
 
 
 class Move(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True):
@@ -222,7 +224,8 @@ class Walk(msgspec.Struct, array_like=True, gc=False):
         furthest: Index of the furthest stage ever entered; -1 for none. Outcomes do not count (rule 11).
         spells: Stays by place name.
         deadline: Of the stage it stands in, until it was missed or left.
-        missed: Whether the stay in that stage has missed it.
+        missed: The stage whose service level the stay has missed, by its name then; empty for none.
+        entered: Segment values at the entry of the stay, which a detour only interrupts.
         segments: Segment values at the last move.
         value: Amount and currency at the last move.
         firsts: First entries by place name.
@@ -234,7 +237,8 @@ class Walk(msgspec.Struct, array_like=True, gc=False):
     furthest: int = -1
     spells: dict[str, Spells] = {}
     deadline: Deadline | None = None
-    missed: bool = False
+    missed: str = ""
+    entered: dict[str, str] = {}
     segments: dict[str, str] = {}
     value: Money | None = None
     firsts: dict[str, First] = {}

@@ -172,6 +172,7 @@ def _rate(funnel: Funnel, rate: Rate) -> RateRule:
         touched=rate.count == "touched",
         of_deals="deal" in (funnel.subject, rate.grain),
         to_outcome=any(outcome.name == rate.to for outcome in funnel.outcomes),
+        won=any(outcome.name == rate.to and outcome.result == "won" for outcome in funnel.outcomes),
     )
 
 

@@ -13,17 +13,19 @@ from itertools import zip_longest
 import msgspec
 
 from processors.metrics.cells import Cell, Kind, Part, Posting
+from processors.stages.captured import NO_VALUE
 from processors.stages.diff import Change
 from processors.stages.fold import Timeline
 from processors.stages.path import OVERDUE, TOUCHING
 from processors.stages.rules import Lineage, RateRule, Version
 from processors.stages.timeline import OWN, Entry, First, FunnelState, Match, Money, Move, Point
-from processors.topology.publishing import segments_shown
+from processors.topology.publishing import has_won, segments_shown
 from schemas.instants import DAY
 
 Segments = Mapping[str, str]
 
 _NONE: frozenset[str] = frozenset()
+_NO_SEGMENTS: Segments = {}
 
 
 class Stance(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +39,7 @@ class Stance(msgspec.Struct, frozen=True, gc=False):
         firsts: How it first came to its places.
         value: At its last move.
         segments: As its snapshot shows them.
+        customer: Whether a deal of the subject is won, wherever the subject stands (rule 13).
     """
 
     version: Version
@@ -46,16 +49,25 @@ class Stance(msgspec.Struct, frozen=True, gc=False):
     firsts: Mapping[str, First]
     value: Money | None
     segments: Segments
+    customer: bool
 
 
 class Stances(msgspec.Struct, frozen=True, gc=False):
-    """The positions of one subject in one funnel that count, by deal (empty: its own), and whose record is deleted."""
+    """How a subject stands in one funnel.
+
+    Attributes:
+        of: The positions that count, by deal (empty: its own).
+        gone: Whose record is deleted.
+        touch: Segments of the first touch, to the value they have now: whatever was captured before it, each subject is in one
+            bucket, so that parts add up to the whole (rule 26).
+    """
 
     of: Mapping[str, Stance]
-    gone: frozenset[str]
+    gone: frozenset[str] = _NONE
+    touch: Segments = _NO_SEGMENTS
 
 
-NOWHERE = Stances({}, _NONE)
+NOWHERE = Stances({})
 """Of who was never seen."""
 
 
@@ -64,18 +76,26 @@ def stances(lineage: Lineage, state: FunnelState) -> Stances:
     version = lineage.by_number.get(state.version)
     if version is None:
         return NOWHERE
+    touch = _first_touch(version, state) if version.touching else _NO_SEGMENTS
     if not state.deals and not state.own.deleted:
-        return Stances({OWN: _stance(version, state, OWN)}, _NONE) if state.walk.moved else NOWHERE
-    gone = frozenset(name for name, track in state.tracks if track.deleted)
+        return Stances({OWN: _stance(version, state, OWN)}, _NONE, touch) if state.walk.moved else NOWHERE
+    gone = frozenset(name for name, track in state.tracks if track.deleted and (name == OWN or version.walks_deals))
     walking = state.walks if version.walks_deals else [(OWN, state.walk)]
-    return Stances({name: _stance(version, state, name) for name, walk in walking if walk.moved and name not in gone}, gone)
+    of = {name: _stance(version, state, name) for name, walk in walking if walk.moved and name not in gone}
+    return Stances(of, gone, touch)
+
+
+def _first_touch(version: Version, state: FunnelState) -> Segments:
+    names = (segment.name for segment in version.touching if segment.rule == "first_touch")
+    return {name: state.touches.get(name, NO_VALUE) for name in names}
 
 
 def _stance(version: Version, state: FunnelState, deal: str) -> Stance:
     walk = state.deals[deal].walk if deal else state.walk
     furthest = version.stages[walk.furthest].name if walk.furthest >= 0 else None
     segments = segments_shown(state, version, deal)
-    return Stance(version, walk.position, furthest, walk.moved_at or 0, walk.firsts, walk.value, segments)
+    customer = not deal and bool(state.deals) and has_won(state, version)
+    return Stance(version, walk.position, furthest, walk.moved_at or 0, walk.firsts, walk.value, segments, customer)
 
 
 class Contributions:
@@ -95,28 +115,28 @@ class Contributions:
         self._reason = reason
         self.postings: list[Posting] = []
 
-    def change(self, change: Change, gone: frozenset[str]) -> None:
-        """One operation: what it takes back, and what it says instead; of records that are `gone` nothing counts."""
+    def change(self, change: Change, before: Stances, after: Stances) -> None:
+        """One operation: what it takes back, and what it says instead."""
         content = change.publication.content
         if change.operation == "retract":
-            self.exchange(content, None, gone)
+            self.exchange(content, None, before, after)
         else:
-            self.exchange(change.amended, content, gone)
+            self.exchange(change.amended, content, before, after)
 
-    def exchange(self, old: Move | Match | None, new: Move | Match | None, gone: frozenset[str] = _NONE) -> None:
-        """One move or match less, another one more; what both count for was not taken back."""
-        self._exchange(self._content(old, gone), self._content(new, gone))
+    def exchange(self, old: Move | Match | None, new: Move | Match | None, before: Stances, after: Stances) -> None:
+        """A move or match as it counted before, less; as it counts now, more. What both count for was not taken back."""
+        self._exchange(self._content(old, before), self._content(new, after))
 
     def positions(self, before: Stances, after: Stances) -> None:
         """What the positions of a subject were, less; what they are, more."""
-        for deal in {**before.of, **after.of} if before.of != after.of else ():
+        for deal in {**before.of, **after.of} if before != after else ():
             was, now = before.of.get(deal), after.of.get(deal)
-            self._firsts(deal, was, now)
+            self._firsts(deal, was, now, before.touch, after.touch)
             self._replace(self._stands(deal, was), self._stands(deal, now))
             self._replace(self._came(deal, was), self._came(deal, now))
             for old, new in zip_longest(_rates(was), _rates(now)):  # those of a later version begin with those of the earlier
                 if (new or old).of_deals == bool(deal):
-                    self._replace(self._credit(deal, was, old), self._credit(deal, now, new))
+                    self._replace(self._credit(deal, was, old, before.touch), self._credit(deal, now, new, after.touch))
 
     def _exchange(self, old: list[Part], new: list[Part]) -> None:
         self.postings += [(part, -1) for part in old if part not in new]
@@ -132,48 +152,48 @@ class Contributions:
 
     # --- moves and matches -----------------------------------------------------------------------------------------
 
-    def _content(self, content: Move | Match | None, gone: frozenset[str]) -> list[Part]:
+    def _content(self, content: Move | Match | None, stands: Stances) -> list[Part]:
         if content is None:
             return []
         if isinstance(content, Match):
             return [self._match(content)]
-        return [] if content.deal in gone else list(self._move(content))
+        return [] if content.deal in stands.gone else list(self._move(content, stands.touch))
 
     def _match(self, match: Match) -> Part:
         cell = self._reported("conversions", OWN, match.name, match.effective_at)
         counts = (_COUNTED if match.counted else _REPEATS) + (_ADVANCED if match.advanced else ())
         return Part(cell, _pairs(match.segments), counts, _money("amounts", match.value) if match.counted else ())
 
-    def _move(self, move: Move) -> Iterator[Part]:
-        deal, target, at, segments = move.deal, move.target, move.effective_at, _pairs(move.segments)
+    def _move(self, move: Move, touch: Segments) -> Iterator[Part]:
+        deal, target, at, segments = move.deal, move.target, move.effective_at, _pairs(move.segments, touch)
         if target is not None and move.kind in TOUCHING:
             entered = self._reported("entries", deal, target.name, at, target.place)
             yield Part(entered, segments, _TOUCHED, _money("amounts", move.value))
         elif target is not None and OVERDUE in move.flags:
             yield Part(self._reported("entries", deal, target.name, at, target.place), segments, _MISSED)
         for stay in move.stays:
-            yield Part(self._cell("stays", deal, stay.name, at, stay.place), segments, _ENDED, length=stay.length)
+            began = _pairs(stay.segments, touch)
+            yield Part(self._cell("stays", deal, stay.name, at, stay.place), began, _ENDED, length=stay.length)
             if stay.missed:
-                yield Part(self._reported("entries", deal, stay.name, at, stay.place), segments, _RECOVERED)
+                yield Part(self._reported("entries", deal, stay.missed, at, stay.place), began, _RECOVERED)
 
     # --- positions -------------------------------------------------------------------------------------------------
 
-    def _firsts(self, deal: str, was: Stance | None, now: Stance | None) -> None:
+    def _firsts(self, deal: str, was: Stance | None, now: Stance | None, before: Segments, after: Segments) -> None:
         """First entries that are no more, and those that are new."""
-        before, after = was.firsts if was is not None else _NO_FIRSTS, now.firsts if now is not None else _NO_FIRSTS
-        if before is after:
+        old, new = was.firsts if was is not None else _NO_FIRSTS, now.firsts if now is not None else _NO_FIRSTS
+        if old is new and before == after:
             return
-        for name in {**before, **after}:
-            old, new = before.get(name), after.get(name)
-            if old != new:
-                self._exchange(self._first(deal, name, old), self._first(deal, name, new))
+        for name in {**old, **new}:
+            if old.get(name) != new.get(name) or before != after:
+                self._exchange(self._first(deal, name, old.get(name), before), self._first(deal, name, new.get(name), after))
 
-    def _first(self, deal: str, name: str, first: First | None) -> list[Part]:
+    def _first(self, deal: str, name: str, first: First | None, touch: Segments) -> list[Part]:
         if first is None or first.carried:
             return []
         entries = ((first.reached, _REACHED), (first.passed, _INFERRED), (first.touched, _FIRST))
         return [
-            Part(self._reported("entries", deal, name, entry.at, first.place), _pairs(entry.segments), counts)
+            Part(self._reported("entries", deal, name, entry.at, first.place), _pairs(entry.segments, touch), counts)
             for entry, counts in entries
             if entry is not None
         ]
@@ -196,15 +216,17 @@ class Contributions:
         at = reached.at if reached is not None else stance.moved_at
         return Part(self._cell("standing", deal, stance.furthest, at, "stage"), _pairs(stance.segments), _FURTHEST)
 
-    def _credit(self, deal: str, stance: Stance | None, rate: RateRule | None) -> Part | None:
+    def _credit(self, deal: str, stance: Stance | None, rate: RateRule | None, touch: Segments) -> Part | None:
         """What it counts for in a cohort rate (rule 24)."""
         if stance is None or rate is None or (start := _entry(stance.firsts.get(rate.start), rate)) is None:
             return None
-        cell, segments = self._cell("rate", deal, rate.name, start.at), _pairs(start.segments)
+        if start.at < rate.since:
+            return None
+        cell, segments = self._cell("rate", deal, rate.name, start.at), _pairs(start.segments, touch)
         end = _end(stance, rate)
         if end is None or not _earns(stance.firsts[rate.start], start, end, rate):
             return Part(cell, segments, _STARTED, _money("amounts_started", stance.value))
-        timed = start.known and end.known and not _is_passed(stance, rate.start) and not _is_passed(stance, rate.end)
+        timed = start.known and end.known and not (_is_passed(stance, rate, rate.start) or _is_passed(stance, rate, rate.end))
         money = _money("amounts_started", stance.value) + _money("amounts_converted", stance.value)
         return Part(cell, segments, _CONVERTED, money, end.at - start.at if timed else None)
 
@@ -222,9 +244,9 @@ def contributed(timeline: Timeline, lineage: Lineage) -> list[Posting]:
     """All that a timeline contributes (invariant 4), as if it had been recorded in one go, in order, on the first of all days."""
     present, contributions = stances(lineage, timeline.state), Contributions(lineage, 0, "live")
     for move in timeline.moves:
-        contributions.exchange(None, move, present.gone)
+        contributions.exchange(None, move, NOWHERE, present)
     for match in timeline.matches:
-        contributions.exchange(None, match, present.gone)
+        contributions.exchange(None, match, NOWHERE, present)
     contributions.positions(NOWHERE, present)
     return contributions.postings
 
@@ -240,13 +262,13 @@ def _entry(first: First | None, rate: RateRule) -> Entry | None:
 
 
 def _end(stance: Stance, rate: RateRule) -> Entry | None:
-    """When a subject got to the end of a rate; to an outcome only who stands in it now has (rule 12)."""
+    """When a subject first got to the end of a rate; to an outcome only who stands in it now, or is a customer (rules 12, 13)."""
+    first = stance.firsts.get(rate.end)
     if not rate.to_outcome:
-        return _entry(stance.firsts.get(rate.end), rate)
+        return _entry(first, rate)
     here = stance.position
-    if here is None or (here.place, here.name) != ("outcome", rate.end):
-        return None
-    return Entry(here.entered_at, {}, here.known)
+    stands = here is not None and (here.place, here.name) == ("outcome", rate.end)
+    return first.touched if first is not None and (stands or (rate.won and stance.customer)) else None
 
 
 def _earns(first: First, start: Entry, end: Entry, rate: RateRule) -> bool:
@@ -255,14 +277,16 @@ def _earns(first: First, start: Entry, end: Entry, rate: RateRule) -> bool:
     return in_time and (first.expired_at is None or end.at < first.expired_at)
 
 
-def _is_passed(stance: Stance, name: str) -> bool:
+def _is_passed(stance: Stance, rate: RateRule, name: str) -> bool:
     """Whether a place was reached by passing it, at a time that says nothing about lengths (rule 5)."""
     first = stance.firsts.get(name)
-    return first is not None and first.passed is not None
+    return not rate.touched and first is not None and first.passed is not None
 
 
-def _pairs(segments: Segments) -> tuple[tuple[str, str], ...]:
-    return tuple(segments.items()) if segments else ()
+def _pairs(segments: Segments, touch: Segments = _NO_SEGMENTS) -> tuple[tuple[str, str], ...]:
+    if not segments:
+        return ()
+    return tuple((name, touch.get(name, value)) for name, value in segments.items()) if touch else tuple(segments.items())
 
 
 def _money(field: str, value: Money | None) -> tuple[tuple[str, str, str], ...]:

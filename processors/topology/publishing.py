@@ -18,7 +18,7 @@ from processors.stages.diff import Change, Operation, publication_id
 from processors.stages.path import CUSTOMER, LAPSED, OVERDUE
 from processors.stages.rules import Lineage, OutcomeRule, StageRule, Version
 from processors.stages.timeline import OWN, Deal, FunnelState, Match, Money, Move, Point, Spells, Stay, Track, Walk
-from processors.topology.effects import Header, Headers, Publish
+from processors.topology.effects import FactsRecord, Header, Headers, Publish
 from schemas.facts import Fact
 from schemas.instants import SECOND, format_instant
 
@@ -142,13 +142,13 @@ class Publisher:
         headers = self._headers(key, sequence, _LEAD, recorded_at, entity.encode())
         return Publish("leads", key.encode(), encode_json(body), headers)
 
-    def metric(self, cell: Cell, total: Sum, partition: int, recorded_at: int) -> Publish:
-        """A partial sum of one facts partition; a tombstone when nothing is left of it. `recorded_at` in microseconds."""
-        key = record_key(cell, partition)
+    def metric(self, cell: Cell, total: Sum, last: FactsRecord) -> Publish:
+        """A partial sum of one facts partition; a tombstone when nothing is left of it. `last` is the record it reaches to."""
+        key = record_key(cell, last.partition)
         if not total:
             return Publish("metrics", key, None, [])
-        body, identity = encode_json(record_body(cell, total, partition)), blake2b(key, digest_size=16).hexdigest()
-        headers = self._headers(identity, recorded_at, _METRIC, format_instant(recorded_at), cell.funnel.encode())
+        body, identity = encode_json(record_body(cell, total, last.partition)), blake2b(key, digest_size=16).hexdigest()
+        headers = self._headers(identity, last.offset, _METRIC, format_instant(last.appended_at), cell.funnel.encode())
         return Publish("metrics", key, body, headers)
 
     def _headers(self, identity: str, revision: int, kind: Header, time: str, subject: bytes) -> Headers:
@@ -217,7 +217,7 @@ def _flags(state: FunnelState, version: Version, deal: str) -> list[str]:
             flags += [LAPSED] if False in kept and True not in kept else []
         if rule.sla is not None and walk.deadline is None and here.entered_at + rule.sla <= state.stepped:
             flags.append(OVERDUE)
-    if deal == OWN and state.deals and (here is None or here.place != "outcome") and _has_won(state, version):
+    if deal == OWN and state.deals and (here is None or here.place != "outcome") and has_won(state, version):
         flags.append(CUSTOMER)
     if track.deleted:
         flags.append(DELETED)
@@ -228,7 +228,8 @@ def _tracks(state: FunnelState, track: Track, deal: str) -> list[Track]:
     return [track] if deal != OWN else [each for _, each in state.tracks]
 
 
-def _has_won(state: FunnelState, version: Version) -> bool:
+def has_won(state: FunnelState, version: Version) -> bool:
+    """Whether a deal, or the subject itself, has an outcome that is won."""
     outcomes = (track.outcome for _, track in state.tracks if track.outcome is not None and not track.deleted)
     rules = (version.rules.get(name) for name, _ in outcomes)
     return any(isinstance(rule, OutcomeRule) and rule.won for rule in rules)
@@ -272,7 +273,8 @@ def _point(point: Point | None) -> dict[str, Any] | None:
 
 def _stay(stay: Stay) -> dict[str, Any]:
     seconds = None if stay.length is None else stay.length / SECOND
-    return {"place": stay.place, "name": stay.name, "seconds": seconds, "sla_missed": stay.missed}
+    named = {"place": stay.place, "name": stay.name, "seconds": seconds}
+    return {**named, "segments": stay.segments, "sla_missed": stay.missed or None}
 
 
 def _spells(spells: Spells) -> dict[str, Any]:

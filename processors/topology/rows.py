@@ -112,14 +112,14 @@ class SumRow(msgspec.Struct, array_like=True, gc=False):
 
 
 encode = msgspec.msgpack.Encoder().encode
-encode_sum = msgspec.msgpack.Encoder(order="deterministic").encode
-"""Of a `SumRow`: in whatever order its parts came together, equal sums are equal bytes."""
+encode_sum = msgspec.json.Encoder(order="deterministic").encode
+"""Of a `SumRow`: in whatever order its parts came together, equal sums are equal bytes. JSON, whose integers have no end."""
 decode_entity = msgspec.msgpack.Decoder(EntityRow).decode
 decode_fact = msgspec.msgpack.Decoder(FactRow).decode
 decode_head = msgspec.msgpack.Decoder(HeadRow).decode
 decode_page = msgspec.msgpack.Decoder(Page).decode
 decode_watermarks = msgspec.msgpack.Decoder(Watermarks).decode
-decode_sum = msgspec.msgpack.Decoder(SumRow).decode
+decode_sum = msgspec.json.Decoder(SumRow).decode
 decode_state = msgspec.msgpack.Decoder(FunnelState).decode
 
 

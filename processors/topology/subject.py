@@ -208,24 +208,27 @@ class Subject:
 
     def _contribute(self, lineage: Lineage, changes: Sequence[Change], present: Present, *, late: bool) -> None:
         """Post what the subject contributes to the numbers more, or less, than before (invariant 4)."""
-        reason = "deletion" if present.deletes else "late" if late else "live"
+        corrects = late or any(change.operation != "announce" for change in changes)
+        reason = "deletion" if present.deletes else "late" if corrects else "live"
         contributions = Contributions(lineage, self._appended_at // DAY, reason)
         before, after = present.before.stances, stances(lineage, present.state)
-        for deal in before.gone ^ after.gone:
-            for move in self._standing(lineage, deal):
-                contributions.exchange(*((move, None) if deal in after.gone else (None, move)))
+        if (before.gone, before.touch) != (after.gone, after.touch) and (before.of or before.gone):
+            changed = {change.identity for change in changes}
+            for identity, move in self._standing(lineage):
+                if identity not in changed:
+                    contributions.exchange(move, move, before, after)
         for change in changes:
-            contributions.change(change, after.gone)
+            contributions.change(change, before, after)
         contributions.positions(before, after)
         self._effects.postings += contributions.postings
 
-    def _standing(self, lineage: Lineage, deal: str) -> Iterator[Move]:
-        """The moves of the subject or a deal before the record at hand: once deleted none counts, restored all do (rule 16)."""
-        for _, value in self._rows.scan(row.facts_prefix(self.key)):
+    def _standing(self, lineage: Lineage) -> Iterator[tuple[Identity, Move]]:
+        """All moves before the record at hand: of a deleted record none counts any more, of another first touch all move over."""
+        prefix = row.facts_prefix(self.key)
+        for key, value in self._rows.scan(prefix):
             for publication in row.decode_fact(value).publications:
-                move = publication.move
-                if move is not None and publication.live and publication.funnel == lineage.name and move.deal == deal:
-                    yield move
+                if publication.move is not None and publication.live and publication.funnel == lineage.name:
+                    yield identity_in(publication, key[len(prefix) :]), publication.move
 
     def _count(self, lineage: Lineage, change: Change, move: Move) -> None:
         self._effects.count("transitions", lineage.name, change.operation, move.kind)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from processors.metrics.cells import Cell, Posting, Sum, tally
 from processors.topology import rows as row
-from processors.topology.effects import Effects, Rows
+from processors.topology.effects import Effects, FactsRecord, Rows
 from processors.topology.publishing import Publisher
 from schemas.instants import DAY
 
@@ -27,25 +27,24 @@ class Sums:
         self._publisher = publisher
         self._keep = keep
 
-    def post(self, postings: Iterable[Posting], rows: Rows, partition: int, recorded_at: int) -> Effects:
+    def post(self, postings: Iterable[Posting], rows: Rows, last: FactsRecord) -> Effects:
         """Add postings to the sums of a facts partition.
 
         Args:
-            postings: Of all records of a transaction; what nets to nothing changes nothing.
+            postings: Of all records of a transaction.
             rows: Behind the partition, with what the transaction wrote.
-            partition: Its number.
-            recorded_at: Log-append time of the last record, in microseconds.
+            last: The last of the records; its value is not read.
 
         Returns:
             The rows of the sums that changed and their records; tombstones where nothing is left.
         """
         effects, changes = Effects(), tally(postings)
         if changes and self._keep is not None:
-            changes = self._without_days_before(recorded_at // DAY - self._keep, changes, rows)
+            changes = self._without_days_before(last.appended_at // DAY - self._keep, changes, rows)
         for cell, change in changes.items():
             if change:
                 total = _add(cell, change, rows, effects)
-                effects.published.append(self._publisher.metric(cell, total, partition, recorded_at))
+                effects.published.append(self._publisher.metric(cell, total, last))
         return effects
 
     def _without_days_before(self, first: int, changes: Mapping[Cell, Sum], rows: Rows) -> dict[Cell, Sum]:
@@ -53,14 +52,20 @@ class Sums:
         found: dict[Cell, Sum] = {}
         for cell, change in changes.items():
             past = cell.day is not None and cell.day < first and cell.kind != "standing"
-            _gather(found, replace(cell, day=None) if past else cell, change)
+            _gather(found, _of_all_before(cell, first) if past else cell, change)
         for _, value in rows.scan(row.DAYS_PREFIX):
             kept = row.decode_sum(value)
             if kept.cell.day is None or kept.cell.day >= first:
                 break
-            _gather(found, replace(kept.cell, day=None), kept.sum)
+            _gather(found, _of_all_before(kept.cell, first), kept.sum)
             _gather(found, kept.cell, kept.sum.negated())
         return found
+
+
+def _of_all_before(cell: Cell, first: int) -> Cell:
+    """The cell of all days before, and of all on which something about them was recorded that are no longer kept either."""
+    kept = cell.recorded is not None and cell.recorded >= first
+    return replace(cell, day=None, recorded=cell.recorded if kept else None)
 
 
 def _gather(found: dict[Cell, Sum], cell: Cell, change: Sum) -> None:

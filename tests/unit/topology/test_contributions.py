@@ -1,12 +1,17 @@
 """What one history adds to each number: each line is a published sum, as it is known now or as it was reported."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
 
-from processors.metrics.cells import RETRACTED, Cell, Sum, read_record, restated
+from processors.metrics.cells import RETRACTED, Cell, Part, Sum, read_record, restated
 from processors.metrics.lengths import bucket_of
+from processors.state.overlay import Overlay
+from processors.topology.effects import FactsRecord
+from processors.topology.publishing import Publisher
+from processors.topology.sums import Sums
 from schemas.facts import Fact
 from schemas.instants import DAY, HOUR
 from tests.unit.stages.notation import STEPS, definition, steps
@@ -207,10 +212,58 @@ def test_days_that_are_no_longer_kept_become_one_sum() -> None:
     assert tombs, "what was published of the day is taken away"
 
 
-def test_rule_23_a_later_version_counts_in_its_rates_who_was_there_before() -> None:
-    """Its cohorts begin with the first entry, whenever that was; those of the version before go on."""
+def test_rule_23_a_rate_of_a_later_version_begins_with_it() -> None:
+    """Who had entered before counts in none of its cohorts, looked at again or not; those of the version before go on."""
     before = definition(RATES)
     after = {**before, "version": 2, "effective_from": START + 2 * HOUR, "rates": [{"from": "a", "to": "b", "within": "4d"}]}
     run = History(program(before, after)).take([fact(0, "A"), fact(3, "A")])
     rates = {cell.name: found.counts for cell, found in run.numbers().items() if cell.kind == "rate"}
-    assert rates == {key: {"started": 1} for key in ("a->b", "a->b within 2d", "a->b within 4d")}
+    assert rates == {name: {"started": 1} for name in ("a->b", "a->b within 2d")}
+
+
+def test_rule_13_a_customer_who_begins_again_has_converted() -> None:
+    """The win counts at the time it first came, whatever deal is open or won since."""
+    deals = [fact(1, deal="A", stage="open"), fact(2, deal="A", stage="won"), fact(50, deal="B", stage="open")]
+    found = numbers(DEALS, fact(0, "Seen"), *deals)
+    assert "rate seen->won d0: converted 1, started 1, timed 1" in found
+    assert "standing open d2: standing 1" in found
+    later = lived(DEALS, fact(0, "Seen"), *deals, fact(60, deal="B", stage="lost")).numbers()
+    assert [each.counts["total_us"] for cell, each in later.items() if (cell.kind, cell.grain) == ("rate", "lead")] == [2 * HOUR]
+
+
+def test_rule_26_each_subject_is_in_one_bucket_of_its_first_touch() -> None:
+    """Also who was somewhere before it: parts add up to the whole."""
+    text = STEPS + "segments: {by: {value: event.properties.medium, rule: first_touch, touch: {event: Seen}}}"
+    run = lived(text, fact(0, step="a"), fact(1, step="b"), fact(2, "Seen", medium="ad"), fact(3, "Seen", medium="mail"))
+    split = [(cell, found) for cell, found in run.numbers().items() if cell.segment == "by"]
+    assert {cell.value for cell, _ in split} == {"ad"}
+    whole = {cell: found for cell, found in run.numbers().items() if cell.segment is None}
+    assert {replace(cell, segment=None, value=None): found for cell, found in split} == whole
+
+
+def test_rule_29_a_stay_that_was_overdue_recovers_where_it_was_missed() -> None:
+    """By the rep of its entry, whoever has taken over, and by the name of its stage then."""
+    text = """
+stages: [{name: a, when: {event: A}, sla: 1d}, {name: b, when: {event: B}}]
+segments: {rep: {value: lead.owner, rule: at_entry}}
+"""
+    run = History(program(definition(text))).take([fact(-1, owner="ann"), fact(0, "A"), fact(30, owner="bob")])
+    run.pass_time(START + 2 * DAY).take([fact(60, "B")])
+    overdue: dict[str | None, int] = {}
+    for cell, found in run.numbers().items():
+        if cell.segment == "rep" and cell.name == "a":
+            counts = found.counts
+            overdue[cell.value] = overdue.get(cell.value, 0) + counts.get("sla_missed", 0) - counts.get("sla_recovered", 0)
+    assert overdue == {"ann": 0}
+
+
+def test_sums_of_money_and_of_time_are_exact_whatever_their_size() -> None:
+    """28 digits are no bound of an amount, and 64 bits are none of a sum of lengths."""
+    amount = "0." + "9" * 28
+    run = History(program(definition(STEPS)))
+    part = Part(Cell("stays", "test", "lead", "a", 0, "stage"), (), (("ended", 1),), (("amounts", amount, "EUR"),), 10**17)
+    effects = Sums(Publisher("test")).post([(part, 1)] * 1000, Overlay(run.store, 0), FactsRecord(b"", 0, 0, START))
+    run.store.apply({0: effects.rows}, {})
+    more = Sums(Publisher("test")).post([(part, -1)] * 999, Overlay(run.store, 0), FactsRecord(b"", 0, 1, START))
+    (_, total), *_ = [read_record(each.key or b"", each.value or b"") for each in more.published]
+    assert (total.counts["total_us"], total.money["amounts"]["EUR"]) == (10**17, Decimal(amount))
