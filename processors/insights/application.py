@@ -15,7 +15,7 @@ import faust
 from faust.app.base import BootStrategy
 from faust.types import StreamT
 
-from processors.engine.stop import Stop
+from processors.engine.stop import AGAIN, Stop
 from processors.insights.committed import AsTheyCome, Batch, Transport
 from processors.insights.progress import Progress
 
@@ -84,13 +84,21 @@ class Reader:
         Raises:
             Stop: A restart would help.
         """
-        await self._app.start()
-        asking = asyncio.create_task(self._ask())
+        tasks = [asyncio.create_task(each) for each in (self._read(), self._until_faust_ends())]
         try:
             await self._fault
         finally:
-            asking.cancel()
+            for task in tasks:
+                task.cancel()
             await self._app.stop()
+
+    async def _read(self) -> None:
+        try:
+            await self._app.start()
+        except Exception as fault:
+            self._end(fault)
+        else:
+            await self._ask()
 
     async def _agent(self, stream: StreamT[Batch]) -> None:
         async for batch in stream:
@@ -100,7 +108,7 @@ class Reader:
                 self._progress.take(new)
             except Exception as fault:
                 self._end(fault)
-                raise
+                await self._app.wait_until_stopped()  # what comes behind must not be taken, and Faust has nothing to say to it
 
     async def _ask(self) -> None:
         """Ask again and again where the committed records end: how far behind the read model is, and whether Kafka answers."""
@@ -127,6 +135,18 @@ class Reader:
         ends = await asyncio.wait_for(consumer.highwaters(*assigned), _ANSWER_WITHIN)
         if self._progress.answered(ends, time.time_ns() // 1_000):
             log.info("Kafka answers again")
+
+    async def _until_faust_ends(self) -> None:
+        """Faust stops by itself when one of its services fails; nobody would read any more then."""
+        await self._app.wait_until_stopped()
+        reason = self._app.crash_reason
+        self._end(
+            Stop(
+                AGAIN,
+                f"reading has ended by itself ({type(reason).__name__}: {reason}). Start again; if it ends so again, "
+                "look at the permissions and the brokers.",
+            )
+        )
 
     def _end(self, fault: BaseException) -> None:
         if not self._fault.done():

@@ -2,14 +2,17 @@
 
 import html
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from faust.types import TP
 
 from processors.insights.committed import Batch
 from processors.insights.progress import Progress
 from processors.insights.read_model import ReadModel
+from schemas.instants import parse_instant
 from tests.insights_site import Site
 from tests.insights_world import AS_OF, HOSTILE
 from tests.unit.insights.conftest import World
@@ -191,3 +194,20 @@ def test_a_question_that_has_no_answer(site: Site, path: str, status: int) -> No
 def test_only_questions_are_answered(site: Site) -> None:
     assert site.send("DELETE", FUNNEL, None, {}).status == 405
     assert site.post("/login", "token=" + "x" * 10_000).status == 413
+
+
+def test_a_definition_that_changed_within_the_days_is_annotated(world: World) -> None:
+    """Hostile words of a reason are text, too."""
+    [outline] = world.settings.outlines.funnels
+    began = parse_instant("2026-03-15")
+    second = msgspec.structs.replace(outline.versions[-1], number=2, effective_from=began, reason=HOSTILE)
+    changed = msgspec.structs.replace(outline, versions=[*outline.versions, second])
+    outlines = msgspec.structs.replace(world.settings.outlines, funnels=[changed])
+    with Site(replace(world.settings, outlines=outlines), world.model, world.progress) as site:
+        for view in ("", "/cohorts"):
+            body = site.get(f"{FUNNEL}{view}?from=2026-03-01&to=2026-03-31").body
+            assert "Version 2 of the definition began on 2026-03-15" in body
+            assert HOSTILE in html.unescape(body)
+            assert HOSTILE not in body
+        assert "Version 2" not in site.get(f"{FUNNEL}?from=2026-04-01").body
+        assert site.get("/api/v1/funnels/revenue").json["versions"] == [{"number": 2, "began": "2026-03-15", "reason": HOSTILE}]
