@@ -124,8 +124,8 @@ def test_the_chain_step_by_step_and_from_first_to_last(replayed: Path) -> None:
 @pytest.mark.parametrize(
     ("segment", "rate", "wanted"),
     [
-        ("source", "visitor lead", {"google": (3, 4), "(none)": (1, 3)}),
-        ("source", "visitor closed_won", {"google": (1, 4), "(none)": (0, 3)}),
+        ("source", "visitor lead", {"google": (3, 4), "LIST": (1, 1), "(none)": (0, 2)}),
+        ("source", "visitor closed_won", {"google": (1, 4), "LIST": (0, 1), "(none)": (0, 2)}),
         ("territory", "lead meeting", {"north": (2, 3), "south": (1, 2)}),
         ("product", "deal opportunity closed_won", {"pro": (2, 2), "basic": (0, 2)}),
         ("rep", "deal opportunity closed_won", {"lee": (2, 3), "kim": (0, 1)}),
@@ -133,7 +133,7 @@ def test_the_chain_step_by_step_and_from_first_to_last(replayed: Path) -> None:
     ],
 )
 def test_the_chain_by_what_it_is_split_by(replayed: Path, segment: str, rate: str, wanted: Any) -> None:
-    """A territory is what the contact's own record says; a rep is who owned the deal at that step."""
+    """A source is of the first touch, a territory what the contact's own record says, a rep who owned the deal at that step."""
     found = rates(replayed, segment)
     assert {value: of[rate] for value, of in found.items() if rate in of and of[rate][1]} == wanted
 
