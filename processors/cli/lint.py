@@ -12,6 +12,7 @@ import typer
 from processors.cli.tables import Format, print_csv
 from processors.configuration.application import load_application
 from processors.configuration.definitions import load_definitions
+from processors.configuration.exchange_rates import load_rates
 from processors.configuration.problems import Problem, Unreadable, errors, in_order
 from processors.configuration.unbuilt import unbuilt, unbuilt_in
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
@@ -38,7 +39,9 @@ def lint(
 
 
 def problems_in(paths: Sequence[Path], config: Path | None, environment: Mapping[str, str]) -> list[Problem]:
-    """Every problem in definitions and in the configuration they are for; what `run` would refuse as not built is a warning.
+    """Every problem in definitions and in the configuration they are for, its exchange rates included.
+
+    What `run` would refuse as not built is a warning.
 
     Args:
         paths: Files or folders; none: those the configuration names.
@@ -53,7 +56,8 @@ def problems_in(paths: Sequence[Path], config: Path | None, environment: Mapping
         paths = [Path(application.definitions)]
     definitions, found = load_definitions(paths, application)
     later = unbuilt(definitions, application) if application is not None else unbuilt_in(definitions)
-    return in_order([*problems, *found, *(problem._replace(severity="warning") for problem in later)])
+    _, mispriced = load_rates(application.money) if application is not None and application.money is not None else ((), [])
+    return in_order([*problems, *found, *mispriced, *(problem._replace(severity="warning") for problem in later)])
 
 
 def _print(problems: Sequence[Problem], format: Format) -> None:

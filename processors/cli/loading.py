@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 from processors.configuration.application import WrittenApplication, load_application
 from processors.configuration.definitions import DefinitionSet, load_definitions
+from processors.configuration.exchange_rates import load_rates
 from processors.configuration.problems import Problem, Unreadable, errors, in_order
 from processors.configuration.unbuilt import unbuilt
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.topology.program import Program
+from schemas.application import MoneySettings
 from schemas.definitions import Funnel
+from schemas.exchange import DatedRate
 
 
 class Loaded(NamedTuple):
@@ -43,6 +46,21 @@ def load(config: Path) -> Loaded:
         print(f"warning: {problem}", file=sys.stderr)
     files = tuple(Path(file.document.file) for file in definitions.files)
     return Loaded(application, definitions.funnels, files, Program(definitions.funnels, application))
+
+
+def load_exchange_rates(money: MoneySettings) -> tuple[DatedRate, ...]:
+    """The rates at which amounts are shown in the reporting currency, by day.
+
+    Raises:
+        Stop: With code 1 after every mistake was printed, or 3 when the file cannot be read.
+    """
+    try:
+        rates, problems = load_rates(money)
+    except Unreadable as error:
+        raise Stop(ENVIRONMENT, str(error)) from error
+    if problems:
+        raise refused(problems, "the exchange rates")
+    return rates
 
 
 def load_definitions_beside(path: Path) -> DefinitionSet:

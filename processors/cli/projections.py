@@ -6,12 +6,13 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from processors.cli.loading import Loaded
+from processors.cli.loading import Loaded, load_exchange_rates
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
-from processors.metrics.exchange import Exchange, read_rates
+from processors.metrics.exchange import Exchange
 from processors.metrics.outlines import Outlines, outlines_of
 from processors.projection.projection import Projection
 from processors.projection.records import Metric, decode_metric
+from schemas.application import MoneySettings
 
 OUTLINES, RATES = "funnels.json", "rates.csv"
 """What a replay keeps of the definitions and of the rates of exchange, for a report."""
@@ -35,8 +36,9 @@ def of_folder(folder: Path) -> Projection:
     """
     try:
         outlines = read_outlines(folder / OUTLINES)
-        exchange = None if outlines.reporting is None else _exchange(outlines.reporting, folder / RATES)
-        projection = Projection(outlines, exchange)
+        reporting = outlines.reporting
+        money = None if reporting is None else MoneySettings(reporting=reporting, rates=str(folder / RATES))
+        projection = Projection(outlines, _exchange(money))
         lines = read_lines(folder / "metrics.ndjson", msgspec.json.Decoder(Line[Metric | None]).decode)
         projection.put((bytes(line.key), line.value) for line in lines)
     except OSError as error:
@@ -71,19 +73,11 @@ def exchange_of(loaded: Loaded) -> Exchange | None:
     Raises:
         Stop: With code 3 when their file cannot be read, with code 1 when it holds something else.
     """
-    money = loaded.application.money
-    try:
-        return None if money is None else _exchange(money.reporting, Path(money.rates))
-    except OSError as error:
-        raise Stop(ENVIRONMENT, f"money.rates: {error.filename} cannot be read: {error.strerror}.") from error
+    return _exchange(loaded.application.money)
 
 
-def _exchange(reporting: str, file: Path) -> Exchange:
-    try:
-        with file.open(encoding="utf-8") as lines:
-            return Exchange(reporting, read_rates(lines))
-    except ValueError as error:
-        raise Stop(INPUT, f"{file}:{error}") from error
+def _exchange(money: MoneySettings | None) -> Exchange | None:
+    return None if money is None else Exchange(money.reporting, load_exchange_rates(money))
 
 
 def metrics_of(topic: str, records: Iterable[tuple[Any, Any]]) -> Iterator[tuple[bytes, Metric | None]]:

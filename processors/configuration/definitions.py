@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path as File
 from typing import NamedTuple
 
+from processors.configuration.conversion_rates import check_rates
 from processors.configuration.definition_file import DefinitionFile
 from processors.configuration.entering import check_entering
 from processors.configuration.known_fields import KnownFields
@@ -17,7 +18,7 @@ from processors.configuration.versions import check_together
 from processors.configuration.yaml_source import read_document
 from schemas.application import Application
 from schemas.definitions import Funnel, Library, digest_of
-from schemas.mistakes import Mistake
+from schemas.mistakes import Mistake, Path
 
 
 class DefinitionSet(NamedTuple):
@@ -110,7 +111,12 @@ def _mistakes(file: DefinitionFile, shared: set[str], able: set[str], fields: Kn
     outline = file.outline
     if not outline.keys:
         return
-    yield from check_names(outline, shared, lambda path: file.document.place(path).line)
+
+    def line_of(path: Path) -> int:
+        return file.document.place(path).line
+
+    yield from check_names(outline, shared, line_of)
+    yield from check_rates(outline, line_of)
     if not outline.is_library:
         undefined = {name for _, name in outline.conversions_used()} - shared - {*outline.names("conversions")}
         able = able_to_match(outline.of("conversions"), able | undefined, outline.orderings())

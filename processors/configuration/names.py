@@ -1,10 +1,9 @@
 """Names within one file: each means one thing, and each that is used exists."""
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
 
 from processors.configuration.outline import POSITIONS, Outline
-from schemas.mistakes import Mistake, Path, all_of, suggestion
+from schemas.mistakes import Mistake, Path, suggestion
 
 LineOf = Callable[[Path], int]
 
@@ -22,7 +21,6 @@ def check_names(outline: Outline, shared: Collection[str], line_of: LineOf) -> I
     yield from _unknown_conversions(outline, {*outline.names("conversions"), *shared})
     yield from _lonely_groups(outline)
     yield from _repeated_values(outline)
-    yield from _rates(outline)
     yield from _retired(outline)
 
 
@@ -66,39 +64,6 @@ def _repeated_values(outline: Outline) -> Iterator[Mistake]:
             if str(value) in seen:
                 yield Mistake((*path, index), f"{value} stands twice in {path[-1]}: a value has one place in an ordering")
             seen.add(str(value))
-
-
-def _rates(outline: Outline) -> Iterator[Mistake]:
-    positions = outline.names(*POSITIONS)
-    for path, rate in outline.entries("rates"):
-        for end in ("from", "to"):
-            name = rate.get(end)
-            if isinstance(name, str) and name not in positions:
-                hint = suggestion(name, positions) or ": write the name of a stage or an outcome"
-                yield Mistake((*path, end), f"{name} is no stage or outcome of this funnel{hint}")
-        if rate.get("from") is not None and rate.get("from") == rate.get("to"):
-            yield Mistake((*path, "to"), f"the rate goes from {rate['from']} to itself: write the stage it leads to")
-        yield from _grain_of_rate(outline, path, rate)
-
-
-def _grain_of_rate(outline: Outline, path: Path, rate: Any) -> Iterator[Mistake]:
-    subject, also = outline.keys.get("subject"), outline.keys.get("also")
-    published = [subject, *(also if isinstance(also, list) else [])]
-    grain = rate.get("grain", subject)
-    if "grain" in rate and isinstance(subject, str) and grain not in published:
-        names = all_of(str(name) for name in published)
-        yield Mistake((*path, "grain"), f"this funnel counts {names}, not {grain}: add {grain} to `also`, or leave grain out")
-    if grain == "deal":
-        yield from _unlike_ends(outline, path, rate)
-
-
-def _unlike_ends(outline: Outline, path: Path, rate: Any) -> Iterator[Mistake]:
-    """Only rules that read deal.* are judged per deal (definitions, one idea): the others have no entries of that grain."""
-    grains = {rule.name: "deal" if rule.reads("deal") else "lead" for rule in outline.of(*POSITIONS)}
-    start, end = (grains.get(str(rate.get(key))) for key in ("from", "to"))
-    if start and end and start != end:
-        mend = "take two stages that both read deal.*, or count leads"
-        yield Mistake((*path, "from"), f"from is of {start} grain, to of {end} grain: {mend}")
 
 
 def _retired(outline: Outline) -> Iterator[Mistake]:

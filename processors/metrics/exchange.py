@@ -3,8 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import date
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import NamedTuple
+
+from schemas.exchange import DatedRate
 
 Amounts = Mapping[str, Decimal]
 """Sums by ISO 4217 code."""
@@ -25,12 +27,12 @@ class Converted(NamedTuple):
 class Exchange:
     """Rates of one reporting currency: units of it for one unit of another, each from its day until the next one."""
 
-    def __init__(self, reporting: str, rates: Iterable[tuple[date, str, Decimal]] = ()) -> None:
+    def __init__(self, reporting: str, rates: Iterable[DatedRate] = ()) -> None:
         """Keep rates.
 
         Args:
             reporting: ISO 4217 code of the currency that is converted into; its own rate is 1.
-            rates: Day, currency and rate, in any order; of two for one day and currency the later one counts.
+            rates: In any order; of two for one day and currency the later one counts.
         """
         self.reporting = reporting
         by_currency: dict[str, dict[date, Decimal]] = {}
@@ -56,27 +58,3 @@ class Exchange:
             elif amount:
                 excluded[currency] = EXACT.add(excluded.get(currency, Decimal(0)), amount)
         return Converted(total, excluded)
-
-
-def read_rates(lines: Iterable[str]) -> list[tuple[date, str, Decimal]]:
-    """Rates of a file of `date,currency,rate`, with or without a line of these names at its top.
-
-    Raises:
-        ValueError: A line is none; the sentence names its number.
-    """
-    rates = []
-    for number, line in enumerate(lines, 1):
-        cells = [cell.strip() for cell in line.split(",")]
-        if cells == [""] or (number == 1 and cells == ["date", "currency", "rate"]):
-            continue
-        try:
-            day, currency, rate = cells
-            found = date.fromisoformat(day), currency, Decimal(rate)
-        except (ValueError, InvalidOperation):
-            raise ValueError(
-                f"{number}: {line.strip()!r} is no rate; write date,currency,rate, such as 2026-01-31,USD,0.92"
-            ) from None
-        if not found[2].is_finite() or found[2] <= 0 or len(currency) != 3:  # noqa: PLR2004 - letters of an ISO 4217 code
-            raise ValueError(f"{number}: {line.strip()!r} is no rate: it needs a code of three letters and a number above 0")
-        rates.append(found)
-    return rates

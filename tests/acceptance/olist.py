@@ -9,9 +9,14 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any, NamedTuple
 
-from schemas.instants import DAY, format_instant, parse_instant
+import pytest
+from ruamel.yaml import YAML
+
+from schemas.instants import DAY, SECOND, format_instant, parse_instant
+from tests.shared_material import ROOT
 
 LEADS, WON = 8000, 842
 BY_ORIGIN = {
@@ -42,13 +47,19 @@ topics: {{prefix: {application}, partitions: 4}}
 state: {{path: {folder}/state}}
 identity: {{namespaces: [{{name: mql, kind: lead}}, {{name: anonymous, kind: visitor}}, {{name: deal, kind: deal}}]}}
 sources:
-  web: {{topics: [{application}.web], format: segment, identifiers: {{userId: mql}}}}
+  web:
+    topics: [{application}.web]
+    format: segment
+    identifiers: {{userId: mql}}
+    fields: {{lead.origin: {{from: traits.origin}}}}
   crm:
     topics: [{application}.crm]
     format: hubspot
     identifiers: {{contact.objectId: mql, deal.objectId: deal}}
+    fields: {{deal.origin: {{from: origin}}}}
 limits: {{batch_records: 500}}
 http: {{listen: "127.0.0.1:0"}}
+insights: {{listen: "127.0.0.1:0"}}
 """
 
 
@@ -61,6 +72,24 @@ class Record(NamedTuple):
     lead: str
 
 
+def definition(folder: Path) -> Path:
+    """The shipped funnel, split by origin and with one rate over all time, as a file in a folder."""
+    funnel = YAML(typ="safe").load((ROOT / "funnels" / "dreamdata-lead.yml").read_text())
+    funnel["effective_from"] = str(funnel["effective_from"])
+    funnel["segments"] = {"origin": {"value": ["lead.origin", "deal.origin"], "rule": "at_entry"}}
+    funnel["rates"] = [{"from": "mql", "to": "closed_won"}]
+    file = folder / "dreamdata-lead.yml"
+    file.write_text(json.dumps(funnel))
+    return file
+
+
+def times_to_win(folder: Path) -> dict[str, int]:
+    """Microseconds from the first contact to the win, by lead."""
+    contacts = {row["mql_id"]: row["first_contact_date"] for row in _rows(folder / "olist_marketing_qualified_leads_dataset.csv")}
+    wins = {row["mql_id"]: row["won_date"] for row in _rows(folder / "olist_closed_deals_dataset.csv")}
+    return {lead: parse_instant(won) - parse_instant(contacts[lead]) for lead, won in wins.items()}
+
+
 def origins(folder: Path) -> dict[str, str]:
     """Origin by lead."""
     return {row["mql_id"]: row["origin"] for row in _rows(folder / "olist_marketing_qualified_leads_dataset.csv")}
@@ -69,7 +98,8 @@ def origins(folder: Path) -> dict[str, str]:
 def records(folder: Path) -> list[Record]:
     """All records in the order of their event times."""
     made = [record for row in _rows(folder / "olist_marketing_qualified_leads_dataset.csv") for record in _contact(row)]
-    made += [_win(row) for row in _rows(folder / "olist_closed_deals_dataset.csv")]
+    known = origins(folder)
+    made += [_win(row, known[row["mql_id"]]) for row in _rows(folder / "olist_closed_deals_dataset.csv")]
     return sorted(made, key=lambda record: (record.at, record.source == "crm"))
 
 
@@ -95,12 +125,18 @@ def _contact(row: dict[str, str]) -> Iterable[Record]:
     return Record("web", json.dumps(identify).encode(), at, lead), Record("web", json.dumps(track).encode(), at, lead)
 
 
-def _win(row: dict[str, str]) -> Record:
+def _win(row: dict[str, str], origin: str) -> Record:
+    """A CRM keeps on a deal where its contact came from; of the one won before its contact, nothing else knows it by then."""
     at, lead = parse_instant(row["won_date"]), row["mql_id"]
     deal = {
         "id": f"deal-{row['seller_id']}",
         "updatedAt": format_instant(at),
-        "properties": {"dealname": row["business_segment"], "hs_is_closed_won": "true", "closedate": row["won_date"]},
+        "properties": {
+            "dealname": row["business_segment"],
+            "hs_is_closed_won": "true",
+            "closedate": row["won_date"],
+            "origin": origin,
+        },
         "associations": {"contacts": {"results": [{"id": lead, "type": "deal_to_contact"}]}},
     }
     return Record("crm", json.dumps([deal]).encode(), at, lead)
@@ -126,6 +162,32 @@ def check_report(printed: str) -> None:
     counted = {row["name"]: (row["reached"], row["now"]) for row in json.loads(printed) if row["kind"] != "conversion"}
     passed = {"sal": (WON, 0), "sql": (WON, 0)}  # by who was won: the data set knows nothing of their deals before
     assert counted == {"mql": (LEADS, LEADS - WON), **passed, "closed_won": (WON, WON), "lost": (0, 0)}
+
+
+def check_by_origin(printed: str) -> None:
+    """Hold `report --format json --by origin` against the data set: a blank is `(none)`; `unknown` and `other` are values."""
+    places = [row for row in json.loads(printed) if row["name"] in ("mql", "closed_won")]
+    found: dict[str, list[tuple[str, int]]] = {}
+    for row in places:
+        found.setdefault(row["segment_value"], []).append((row["name"], row["reached"]))
+    assert found == {origin or "(none)": [("mql", mql), ("closed_won", won)] for origin, (mql, won) in BY_ORIGIN.items()}
+    assert {row["segment"] for row in places} == {"origin"}
+    assert {row["folded"] for row in places} == {0}, "nothing is folded, so `other` is what the data set calls so"
+
+
+def check_rate(printed: str, folder: Path) -> None:
+    """Hold `report --format json --rates` against the data set: of all leads, with their exact times to win (rules 24 and 25)."""
+    (row,) = [row for row in json.loads(printed) if row["rate"] == "mql->closed_won" and row["method"] == "cohort"]
+    assert (row["part"], row["whole"]) == (WON, LEADS)
+    assert row["share"] == 0.10525
+    times = times_to_win(folder)
+    timed = [length / SECOND for lead, length in times.items() if not lead.startswith(WON_BEFORE_CONTACT)]
+    assert min(timed) > 0
+    assert (row["timed"], row["untimed"]) == (len(timed), 1) == (841, 1)
+    assert row["mean"] == pytest.approx(fmean(timed), rel=1e-12)
+    assert round(row["mean"] * SECOND / DAY, 2) == 49.16
+    assert row["median"] == pytest.approx(median(timed), rel=0.01)
+    assert round(median(timed) * SECOND / DAY, 2) == 14.72
 
 
 def _lead(body: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from tests.given_expect import Case, assert_any_order, cases_of, counted, in_tim
 from tests.shared_material import ABSENT, ROOT, SHARED
 
 SHARED_CASES = {"dreamdata": 8, "leadsquared": 5, "prospecting": 20, "revops": 3, "shop": 3}
-SHIPPED = ("dreamdata-lead", "hubspot-lifecycle", "leadsquared", "prospecting", "shop")
+SHIPPED = ("dreamdata-lead", "hubspot-lifecycle", "leadsquared", "prospecting", "revops", "shop")
 ORDERS, ORDERS_OF_SHIPPED = 100, 5
 
 

@@ -148,7 +148,7 @@ def test_what_each_shipped_funnel_needs_is_said() -> None:
     for name, needs in rows:
         _, problems = load_definitions([ROOT / "funnels" / name], bare)
         read = {found[1] for each in problems if (found := re.match(r"(\S+) is no field of any source", each.sentence))}
-        assert set(re.findall(r"`((?:lead|deal)\.\w+)`", needs)) == read, name
+        assert set(re.findall(r"`((?:lead|deal|account)\.\w+)`", needs)) == read, name
 
 
 def test_the_example_of_a_given_expect_file_holds(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_every_make_target_is_in_the_help() -> None:
 def test_shipped_definitions_are_found_as_an_installation_finds_them() -> None:
     shipped = {file.name for file in resources.files("funnels").iterdir()}
     names = {name.removesuffix(".test.yml") for name in shipped if name.endswith(".test.yml")}
-    assert {"dreamdata-lead", "hubspot-lifecycle", "leadsquared", "prospecting", "shop"} <= names
+    assert {"dreamdata-lead", "hubspot-lifecycle", "leadsquared", "prospecting", "revops", "shop"} <= names
     assert {f"{name}.yml" for name in names} <= shipped
 
 

@@ -48,6 +48,7 @@ def test_what_ships_has_neither_errors_nor_warnings() -> None:
         "hubspot-lifecycle",
         "leadsquared",
         "prospecting",
+        "revops",
         "shop",
     ]
     assert {funnel.effective_from for funnel in found.funnels} == {parse_instant("2015-01-01")}

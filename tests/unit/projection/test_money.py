@@ -4,10 +4,13 @@ from datetime import date
 from decimal import Decimal
 
 from processors.metrics.exchange import Exchange
+from schemas.exchange import DatedRate
 from schemas.instants import parse_instant
 from tests.metric_records import metric, projected, web
 
-EXCHANGE = Exchange("EUR", [(date(2026, 1, 1), "USD", Decimal("0.5")), (date(2026, 3, 1), "USD", Decimal("0.25"))])
+EXCHANGE = Exchange(
+    "EUR", [DatedRate(date(2026, 1, 1), "USD", Decimal("0.5")), DatedRate(date(2026, 3, 1), "USD", Decimal("0.25"))]
+)
 NOW = parse_instant("2026-04-01")
 
 
