@@ -104,6 +104,9 @@ class Reader:
         async for batch in stream:
             try:
                 new = self._progress.missing(batch)
+                if new is None:  # Faust drops what was fetched when the group's generation changes meanwhile
+                    await self._app.consumer.seek_wait({batch.place: self._progress.taken[batch.place]})
+                    continue
                 await self._take(new)
                 self._progress.take(new)
             except Exception as fault:

@@ -25,9 +25,9 @@ from faust.types import TP
 
 _RECORDS = 2_000
 """Records of one fetch: how long the read model is busy at a stretch, and with Faust's buffer the most that is held in memory."""
-_HEARTBEAT = 2_000
-_SESSION = 6_000
-"""Milliseconds, the least that brokers allow; after kill -9 the next process waits so long for the group."""
+_HEARTBEAT = 3_000
+_SESSION = 10_000
+"""Milliseconds; after kill -9 the next process waits so long for the group."""
 _METADATA = 10_000
 """Milliseconds until a topic that was made anew, or grew, is noticed."""
 _LOGGER = logging.getLogger("faust.transport")

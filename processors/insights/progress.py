@@ -53,22 +53,18 @@ class Progress:
         self._silent_since: int | None = None
         self._ready = False
 
-    def missing(self, batch: Batch) -> Batch:
+    def missing(self, batch: Batch) -> Batch | None:
         """The part of a batch that was not taken yet: after a rebalance some of it is read a second time.
 
-        Raises:
-            Stop: Records between what was taken and this batch were never handed over.
+        Returns:
+            None where records between what was taken and this batch were never handed over: they must be read again first.
         """
         taken = self.taken.get(batch.place)
         if taken is None or batch.read_from == taken:
             return batch
         if batch.read_from is None or batch.read_from < taken:
             return batch._replace(records=tuple(each for each in batch.records if each.offset >= taken))
-        raise Stop(
-            AGAIN,
-            f"{batch.place.topic}[{batch.place.partition}] goes on at offset {batch.read_from}, but was taken up to {taken}: "
-            "records were lost on the way. Start again: every start reads the whole topics.",
-        )
+        return None
 
     def take(self, batch: Batch) -> None:
         """A batch is in the read model."""
