@@ -124,7 +124,7 @@ def fill(settings: InsightsSettings, out: Path) -> tuple[ReadModel, Progress]:
         model.put(batch)
         progress.take(batch)
         ends[batch.place] = batch.read_to
-    progress.answered(ends, AS_OF)
+    progress.answered(ends, progress.taken, AS_OF)
     return model, progress
 
 

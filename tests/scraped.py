@@ -50,7 +50,7 @@ def of_insights() -> Iterator[Sample]:
     for batch in _batches(settings):
         model.put(batch)
         progress.take(batch)
-    progress.answered(progress.taken, AS_OF)
+    progress.answered(progress.taken, progress.taken, AS_OF)
     with Site(settings, model, progress) as site:
         return _samples(site.get("/metrics").body)
 

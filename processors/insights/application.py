@@ -135,8 +135,9 @@ class Reader:
                 raise LookupError(f"no partition of {', '.join(sorted(gone))} is there")
             return  # the group has not let it in yet
         self._let_in = True
+        taken = dict(self._progress.taken)  # while brokers answer one after the other, reading goes on behind what some have said
         ends = await asyncio.wait_for(consumer.highwaters(*assigned), _ANSWER_WITHIN)
-        if self._progress.answered(ends, time.time_ns() // 1_000):
+        if self._progress.answered(ends, taken, time.time_ns() // 1_000):
             log.info("Kafka answers again")
 
     async def _until_faust_ends(self) -> None:

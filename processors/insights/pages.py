@@ -1,6 +1,6 @@
 """The pages for people: each question becomes values, and a template makes a page of them, and escapes what it is given."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -157,7 +157,7 @@ class Pages:
         return self._page("login.html", title="Log in", next=own_address(request.query.get("next", "/")), wrong=False)
 
     async def _enter(self, request: web.Request) -> web.Response:
-        form = await request.post()
+        form = await _form(request)
         destination = own_address(str(form.get("next", "/")))
         if not self._access.knows(str(form.get("token", "")).strip()):
             await self._access.hesitate()
@@ -197,3 +197,13 @@ class Pages:
         common = {"application": self._settings.application, "status": self._progress.status()}
         text = self._templates.get_template(template).render(common | values)
         return web.Response(text=text, content_type="text/html", status=code)
+
+
+async def _form(request: web.Request) -> Mapping[str, object]:
+    """The fields of a form; whatever is wrong with one is the sender's, and no bug of ours."""
+    try:
+        return await request.post()
+    except web.HTTPException:
+        raise
+    except Exception as why:
+        raise web.HTTPBadRequest(text="the form cannot be read") from why

@@ -75,17 +75,22 @@ class Progress:
         if batch.records:
             self._newest = max(self._newest or 0, batch.records[-1].timestamp * MILLISECOND)
 
-    def answered(self, ends: Mapping[TP, int], now: int) -> bool:
+    def answered(self, ends: Mapping[TP, int], taken: Mapping[TP, int], now: int) -> bool:
         """Kafka has said where the committed records end; returns whether it had been silent.
+
+        Args:
+            ends: By partition.
+            taken: What was taken when it was asked.
+            now: In microseconds.
 
         Raises:
             Stop: A topic ends before what was taken of it, so it is another topic of that name.
         """
         for place, end in ends.items():
-            if end < self.taken.get(place, 0):
+            if end < taken.get(place, 0):
                 raise Stop(
                     AGAIN,
-                    f"{place.topic}[{place.partition}] ends at offset {end}, but was read up to {self.taken[place]}: the topic "
+                    f"{place.topic}[{place.partition}] ends at offset {end}, but was read up to {taken[place]}: the topic "
                     "was deleted and made anew. Start again: every start reads the whole topics.",
                 )
         was_silent, self._silent_since = self._silent_since is not None, None

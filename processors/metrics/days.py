@@ -1,5 +1,6 @@
 """Days: spans of UTC days, and the days, weeks and months that cohorts are put together by (rule 24)."""
 
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Literal, NamedTuple
@@ -35,10 +36,9 @@ def bucket_of(day: date, by: Bucket) -> Span:
     if by == "day":
         return Span(day, day)
     if by == "week":
-        first = day - timedelta(days=day.weekday())
-        return Span(first, first + timedelta(days=6))
-    first = day.replace(day=1)
-    return Span(first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1))
+        first = day - timedelta(days=min(day.weekday(), (day - date.min).days))
+        return Span(first, day + timedelta(days=min(6 - day.weekday(), (date.max - day).days)))
+    return Span(day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1]))
 
 
 def buckets(days: Span, by: Bucket) -> Iterator[Span]:
@@ -50,6 +50,8 @@ def buckets(days: Span, by: Bucket) -> Iterator[Span]:
         found = bucket_of(day, by)
         yield found
         assert found.last is not None
+        if found.last == date.max:
+            return
         day = found.last + timedelta(days=1)
 
 

@@ -57,4 +57,4 @@ class Exchange:
                 total = EXACT.add(total, EXACT.multiply(amount, rate))
             elif amount:
                 excluded[currency] = EXACT.add(excluded.get(currency, Decimal(0)), amount)
-        return Converted(total, excluded)
+        return Converted(total, {currency: amount for currency, amount in excluded.items() if amount})

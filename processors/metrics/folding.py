@@ -1,12 +1,12 @@
 """Folding: of the values of a segment the first few are shown by name and the rest together, so that labels are bounded.
 
-The rest is called `other`. Where a source has a value of that name, the rest is called `(other)`, so that the two are never one.
+The rest is called `other`. Where a source has a value of that name, the rest is called `(other)`, and so on: no two are one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-OTHER, OTHERS = "other", "(other)"
+OTHER = "other"
 
 
 class Folded(NamedTuple):
@@ -23,16 +23,18 @@ class Folded(NamedTuple):
     folded: int
 
 
-def fold(first: Sequence[str], count: int, *, taken: bool) -> Folded:
+def fold(first: Sequence[str], count: int, taken: Callable[[str], bool]) -> Folded:
     """Fold the values of a segment.
 
     Args:
         first: Those that come first, as many as are shown by name.
         count: How many values there are altogether.
-        taken: Whether `other` is one of them all.
+        taken: Whether a name is one of them all.
     """
-    rest = count - len(first)
-    return Folded(first, None if rest == 0 else OTHERS if taken else OTHER, rest)
+    rest, label = count - len(first), OTHER
+    while rest and taken(label):
+        label = f"({label})"
+    return Folded(first, label if rest else None, rest)
 
 
 def shown(top: int, most: int | None) -> int:

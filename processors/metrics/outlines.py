@@ -67,7 +67,8 @@ class VersionOutline(msgspec.Struct, frozen=True):
         places: Stages, detours and outcomes that it has, by name.
         dated: Those of them whose entries take their time from a field.
         retired: Stage of an earlier version to the one that takes over, or `remove`.
-        first_touch: Segments that are those of the first touch.
+        segments: The names of its segments.
+        first_touch: Those of the first touch.
     """
 
     number: int
@@ -77,6 +78,7 @@ class VersionOutline(msgspec.Struct, frozen=True):
     places: Mapping[str, PlaceKind]
     dated: Sequence[str]
     retired: Mapping[str, str]
+    segments: Sequence[str]
     first_touch: Sequence[str]
 
 
@@ -189,6 +191,7 @@ def _version(funnel: Funnel) -> VersionOutline:
         {place.name: _place(place).kind for place in funnel.places},
         [place.name for place in funnel.places if place.at is not None],
         funnel.retired,
+        [*funnel.segments],
         [name for name, segment in funnel.segments.items() if segment.rule == "first_touch"],
     )
 

@@ -1,5 +1,6 @@
 """Cohorts: declared rates by the day of the first entry (rules 24 and 25)."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -49,7 +50,22 @@ def cohorts(asked: Question, rate: RateOutline) -> list[Cohort]:
     if not days:
         return []
     span = Span(min(days), max(days))
-    return [_cohort(asked, rate, bucket, sums) for bucket in buckets(span, rate.cohort)]
+    by_bucket = _by_bucket(sums, rate)
+    return [_cohort(asked, rate, bucket, by_bucket[bucket]) for bucket in buckets(span, rate.cohort)]
+
+
+def _by_bucket(sums: _Sums, rate: RateOutline) -> defaultdict[Span, _Sums]:
+    """The sums of each bucket: of a day a year ago nobody looks when the next bucket comes."""
+    found: defaultdict[Span, _Sums] = defaultdict(lambda: _Sums([], [], [], []))
+    for each in sums.days:
+        found[bucket_of(each.day, rate.cohort)].days.append(each)
+    for dated in sums.lengths:
+        found[bucket_of(dated[0], rate.cohort)].lengths.append(dated)
+    for amount in sums.started:
+        found[bucket_of(amount[0], rate.cohort)].started.append(amount)
+    for amount in sums.converted:
+        found[bucket_of(amount[0], rate.cohort)].converted.append(amount)
+    return found
 
 
 def cohort(asked: Question, rate: RateOutline) -> Cohort:

@@ -1,6 +1,7 @@
 """The journal: what happened, and where each subject stands, from the published transitions and snapshots; on disk.
 
-Idempotent: an operation has its id and revision, a snapshot its key, so reading a topic again changes nothing. Subjects are found
+Idempotent: an operation has its id, which names its cause, its subject and its revision, a snapshot its key, so reading a topic
+again changes nothing. Subjects are found
 by a handle that the owner of the journal makes of their identifiers, so that a page can name somebody without saying who it is.
 """
 
@@ -16,7 +17,8 @@ from schemas.instants import instant_of
 _SCHEMA = """
 CREATE TABLE happened (
     arrival INTEGER PRIMARY KEY, id TEXT NOT NULL, revision INTEGER NOT NULL, op TEXT NOT NULL, funnel TEXT NOT NULL,
-    subject BLOB NOT NULL, effective INTEGER NOT NULL, recorded INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (id, revision));
+    subject BLOB NOT NULL, effective INTEGER NOT NULL, recorded INTEGER NOT NULL, body BLOB NOT NULL,
+    UNIQUE (id, subject, revision));
 CREATE INDEX of_subject ON happened (subject);
 CREATE INDEX newest ON happened (recorded);
 CREATE TABLE stands (key BLOB PRIMARY KEY, subject BLOB NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
@@ -156,7 +158,7 @@ class Journal:
         """What holds of a subject's transitions as known now, by time: of each the newest revision, unless it was taken back."""
         found = self._connection.execute(
             "SELECT body FROM happened AS one WHERE subject = ? AND op != 'retract' AND revision ="
-            " (SELECT MAX(revision) FROM happened AS other WHERE other.id = one.id)"
+            " (SELECT MAX(revision) FROM happened AS other WHERE other.id = one.id AND other.subject = one.subject)"
             " ORDER BY effective DESC, arrival DESC LIMIT ?",
             (subject, limit),
         )
@@ -226,8 +228,9 @@ class Journal:
             return read.violated, set()
         if read.op == "retract":
             return set(), read.violated
-        query = "SELECT body FROM happened WHERE id = ? AND revision = ?"
-        before = self._connection.execute(query, (read.transition_id, read.revision - 1)).fetchone()
+        query = "SELECT body FROM happened WHERE id = ? AND subject = ? AND revision = ?"
+        one = read.transition_id, self._handle(read.subject.id), read.revision - 1
+        before = self._connection.execute(query, one).fetchone()
         known = read.violated if before is None else decode_transition(before[0]).violated
         return read.violated - known, known - read.violated
 

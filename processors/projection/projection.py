@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from processors.metrics.days import ALWAYS, EARLIER, Span, day_at, day_of
 from processors.metrics.exchange import Exchange
-from processors.metrics.folding import OTHER, fold, shown
+from processors.metrics.folding import fold, shown
 from processors.metrics.outlines import FunnelOutline, Outlines, RateOutline, SegmentOutline
 from processors.projection.answers import Cohort, Correction, Daily, Funnel, Reconciled, Slice, Step, Value, Version
 from processors.projection.cohorts import cohort, cohorts, period
@@ -60,10 +60,12 @@ class Projection:
             " GROUP BY segment_value ORDER BY entries DESC, segment_value LIMIT ?",
             [*named, shown(segment.top, self.outlines.label_values)],
         )
-        [(count, taken)] = self._database.rows(
-            f"SELECT COUNT(DISTINCT segment_value), TOTAL(segment_value = ?) > 0 {group}", [OTHER, *named]
-        )
-        folded = fold([value for value, _ in ranked], count, taken=bool(taken))
+        [(count,)] = self._database.rows(f"SELECT COUNT(DISTINCT segment_value) {group}", named)
+
+        def taken(label: str) -> bool:
+            return bool(self._database.rows(f"SELECT 1 {group} AND segment_value = ? LIMIT 1", [*named, label]))
+
+        folded = fold([value for value, _ in ranked], count, taken)
         found = [Value(value, 0, Slice(*named, value)) for value in folded.named]
         if folded.rest is not None:
             found.append(Value(folded.rest, folded.folded, Slice(*named, None, tuple(folded.named))))
@@ -106,7 +108,12 @@ class Projection:
         named = [slice_totals(self._database, value.slice, days) for value in values if not value.folded]
         if len(named) == len(values):
             return named
-        return [*named, rest_of(slice_totals(self._database, self.all(outline), days), named)]
+        return [*named, rest_of(slice_totals(self._database, self._having(outline, values[-1].slice), days), named)]
+
+    def _having(self, outline: FunnelOutline, of: Slice) -> Slice:
+        """All that has a value of a segment: everything, where every version has it, which is added up already."""
+        everywhere = all(of.segment in version.segments for version in outline.versions)
+        return self.all(outline) if everywhere else Slice(of.funnel, of.grain, of.segment)
 
     def versions(self, outline: FunnelOutline, days: Span = ALWAYS) -> list[Version]:
         """Versions of the definition that began on some days, other than the first."""

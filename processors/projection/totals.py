@@ -108,7 +108,7 @@ def slice_totals(database: Database, of: Slice, days: Span = ALWAYS) -> SliceTot
 def rest_of(whole: SliceTotals, parts: Iterable[SliceTotals]) -> SliceTotals:
     """What is left of a whole without some of its parts: a million values need not be looked at to add them up.
 
-    It is exact, because every unit has one value of a segment.
+    It is exact where every unit of the whole has one value of the segment.
     """
     reached, standing = Counter(whole.reached), Counter(whole.standing)
     for part in parts:

@@ -105,3 +105,8 @@ def test_it_listens_to_this_machine(world: World, listen: str) -> None:
 def test_a_token_that_could_be_guessed_is_none(world: World, token: str) -> None:
     with pytest.raises(Stop, match="at least 16 characters"):
         check_address(replace(world.settings, token=token))
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded; charset=no-such"])
+def test_a_form_that_cannot_be_read_is_refused_and_no_bug(guarded: Site, kind: str) -> None:
+    assert guarded.send("POST", "/login", "\xff not a form", {"Content-Type": kind}).status in (400, 401)

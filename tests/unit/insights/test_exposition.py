@@ -32,7 +32,7 @@ class Scraped:
         self.model, self.progress = ReadModel(settings), Progress()
         self._place = TP(settings.topics.metrics, 0)
         self._read = 0
-        self.progress.answered({self._place: 0}, AS_OF)
+        self.progress.answered({self._place: 0}, self.progress.taken, AS_OF)
 
     def put(self, *records: dict[str, Any]) -> None:
         """Take metric records; the key is what a body says its cell is."""
@@ -107,7 +107,7 @@ def test_every_label_set_is_there_from_the_start(scraped: Scraped) -> None:
 def test_half_a_count_is_never_shown(world: World) -> None:
     """Prometheus takes a counter that falls for one that began anew, and would add all of it again."""
     progress = Progress()
-    progress.answered({TP("t", 0): 10}, AS_OF)
+    progress.answered({TP("t", 0): 10}, progress.taken, AS_OF)
     with Site(world.settings, world.model, progress) as site:
         families = parsed(site.get("/metrics").body)
     assert {*families}

@@ -144,14 +144,14 @@ def test_nothing_is_said_to_be_nothing(empty: Site) -> None:
 def test_pages_say_how_far_they_are(world: World) -> None:
     progress, place = Progress(), TP("t", 0)
     with Site(world.settings, ReadModel(world.settings), progress) as site:
-        progress.answered({place: 2_000}, AS_OF)
+        progress.answered({place: 2_000}, progress.taken, AS_OF)
         progress.take(Batch(place, 0, (), 500))
         assert "Still reading: 500 of 2\N{NARROW NO-BREAK SPACE}000" in site.get("/").body
         assert site.get("/readyz").status == 503
         progress.take(Batch(place, 500, (), 2_000))
         assert "As of 2026-06-30 12:00 UTC: everything that is published" in re.sub("<[^>]*>", "", site.get("/").body)
         assert site.get("/readyz")[::2] == (200, "ok: behind by 0 records\n")
-        progress.answered({place: 2_007}, AS_OF)
+        progress.answered({place: 2_007}, progress.taken, AS_OF)
         progress.silent(AS_OF)
         assert "Kafka has not answered since" in site.get("/").body
         assert site.get("/readyz").body == "ok: behind by 7 records; Kafka has not answered since 2026-06-30T12:00:00Z\n"

@@ -20,7 +20,7 @@ def test_ready_is_who_has_read_what_was_there_at_the_start() -> None:
     """Markers and aborted records at the end are offsets, too; what comes later does not make it wait."""
     progress = Progress()
     assert progress.status()[:4] == (False, None, 0, 0)
-    progress.answered({ONE: 10, TWO: 0}, NOW)
+    progress.answered({ONE: 10, TWO: 0}, progress.taken, NOW)
     progress.take(batch(ONE, None, [3, 4], 6))
     status = progress.status()
     assert (status.ready, status.behind, status.wanted, status.reached) == (False, 4, 7, 3)
@@ -28,7 +28,7 @@ def test_ready_is_who_has_read_what_was_there_at_the_start() -> None:
     progress.take(batch(ONE, 6, [], 10))
     assert progress.status().ready
     assert progress.status().as_of == NOW, "everything committed is in"
-    progress.answered({ONE: 15, TWO: 0}, NOW + SECOND)
+    progress.answered({ONE: 15, TWO: 0}, progress.taken, NOW + SECOND)
     status = progress.status()
     assert (status.ready, status.behind, status.as_of) == (True, 5, 14 * MILLISECOND)
 
@@ -59,15 +59,24 @@ def test_a_topic_that_ends_before_what_was_read_is_another_one() -> None:
     progress = Progress()
     progress.take(batch(ONE, None, [0], 3))
     with pytest.raises(Stop, match="made anew"):
-        progress.answered({ONE: 2}, NOW)
+        progress.answered({ONE: 2}, progress.taken, NOW)
+
+
+def test_what_was_read_while_it_was_asked_is_no_other_topic() -> None:
+    progress = Progress()
+    progress.take(batch(ONE, None, [0], 3))
+    asked = dict(progress.taken)
+    progress.take(batch(ONE, 3, [5], 7))
+    progress.answered({ONE: 5}, asked, NOW)
+    assert progress.status().behind == 0
 
 
 def test_silence_is_told_once_and_its_end_too() -> None:
     progress = Progress()
-    assert not progress.answered({}, NOW)
+    assert not progress.answered({}, progress.taken, NOW)
     assert [progress.silent(NOW), progress.silent(NOW + SECOND)] == [True, False]
     assert progress.status().silent_since == NOW
-    assert progress.answered({}, NOW + 2 * SECOND)
+    assert progress.answered({}, progress.taken, NOW + 2 * SECOND)
     assert progress.status().silent_since is None
 
 

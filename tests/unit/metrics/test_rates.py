@@ -52,3 +52,11 @@ def test_buckets_follow_each_other_without_a_gap(by: Bucket, count: int) -> None
         assert before.last is not None
         assert after.first is not None
         assert (after.first - before.last).days == 1
+
+
+def test_the_last_of_all_days_has_buckets_too() -> None:
+    """Whoever asks for cohorts until the year 9999 is answered."""
+    last = date.max
+    assert [bucket_of(last, by).last for by in ("day", "week", "month")] == [last] * 3
+    assert bucket_of(date.min, "week").first == date.min
+    assert [*buckets(Span(last, last), "month")] == [Span(last.replace(day=1), last)]

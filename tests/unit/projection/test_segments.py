@@ -44,6 +44,11 @@ def test_no_label_has_more_values_than_the_limit() -> None:
     assert values({"a": 1, "b": 4, "c": 2}, label_values=1, top=20)[0] == [("b", 0), ("other", 2)]
 
 
+def test_no_value_of_a_source_is_the_fold() -> None:
+    labels, _ = values({"other": 9, "(other)": 8, "c": 2, "d": 3})
+    assert labels == [("other", 0), ("(other)", 0), ("((other))", 2)]
+
+
 def test_many_values_fold() -> None:
     labels, reached = values({f"value {number}": 1 for number in range(2_000)})
     assert (labels[-1], reached) == (("other", 1_998), [1, 1, 1_998])

@@ -11,6 +11,17 @@ Operation = tuple[str, int, str, list[str]]
 """Id, revision, what was done, and the flags."""
 
 
+def test_an_id_names_a_cause_and_two_subjects_may_share_it() -> None:
+    """Identity, R12: one source record about two leads. What is taken back of one stands of the other."""
+    found = Journal(str.encode)
+    for subject, revision, op in (("contact:1", 1, "announce"), ("contact:2", 1, "announce"), ("contact:1", 2, "retract")):
+        written = {**_transition("t", revision, op, [SKIP]), "subject": {"kind": "lead", "id": subject}}
+        body = msgspec.json.encode(written)
+        found.put_transitions([(decode_transition(body), body)])
+    assert [len(found.path(subject, 10)) for subject in (b"contact:1", b"contact:2")] == [0, 1]
+    assert found.violations() == [Violated("web", "lead", "skip", 2, 1)]
+
+
 def journal(*operations: Operation) -> Journal:
     """A journal that has read operations."""
     found = Journal(str.encode)
