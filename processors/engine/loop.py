@@ -76,7 +76,7 @@ class Loop:
         self._health = parts.health
         self._errors = parts.errors
         self._stopping = parts.stopping
-        self._merge = Merge(parts.lanes, parts.settings.limits.batch_records, parts.settings.limits.batch_bytes)
+        self._merge = Merge(parts.lanes, parts.settings.limits.batch_records // 2, parts.settings.limits.batch_bytes)
         self._rewinding: list[tuple[Lane, int]] = []
         self._aborts = 0
         self._began = 0.0
@@ -137,7 +137,7 @@ class Loop:
         while records:
             processing.take(self._merge.arrange(records))
             now = time.monotonic()
-            room = limits.batch_records - processing.records  # what waits may come on top: as much again at most
+            room = limits.batch_records - processing.records - self._merge.holds
             if room <= 0 or processing.size >= limits.batch_bytes or now - self._began >= limits.batch_time:
                 return
             gap = _GAP if processing.records >= _BACKLOG else self._committed_at + _GAP - now
