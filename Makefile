@@ -37,7 +37,7 @@ demo: $(BASE) ## Watch a funnel fill live for 20 s; needs neither Kafka nor Dock
 	@$(BIN)/funnelstream demo $(ARGS)
 
 test: $(DEV) ## All tests but the soak; a broker comes from KAFKA_BOOTSTRAP_SERVERS, Docker, or Java 17 with Maven
-	$(BIN)/pytest -m "not soak" --require-kafka -n $(PROCESSES) --dist loadfile $(ARGS)
+	$(BIN)/pytest -m "not soak" --require-kafka -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: $(DEV) ## The tests that need no broker; under a minute
 	FUNNELSTREAM_FEWER=1 $(BIN)/pytest -m "not kafka and not soak and not acceptance and not fuzz and not simulation and not slow" \

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import history, inprocess, insights, leads, page, race, scaling
+from bench import history, inprocess, insights, leads, numbers, page, race, scaling
 from bench.engines import ENGINES, LONG
 from bench.job import WORK
 from bench.race import Run
@@ -75,6 +75,8 @@ def _parts(given: argparse.Namespace) -> list[Part]:
         parts.append(_driven("race", given.rounds, race.runs_of(given.modes, given.engines, given.events), race.report))
     if every or given.part == "workers":
         parts.append(_driven("workers", given.rounds, scaling.runs(given.events * LONG), scaling.report))
+    if every or given.part == "numbers":
+        parts.append(_driven("numbers", given.rounds, numbers.runs(given.events * LONG), numbers.report))
     if every or given.part == "leads":
         seconds = leads.seconds(given.leads, given.events)
         parts.append(Part("leads", seconds, lambda broker: (leads.report(broker, given.leads, given.events), True)))
@@ -101,26 +103,27 @@ def _arguments() -> argparse.Namespace:
         "part",
         nargs="?",
         default="all",
-        choices=("all", "race", "workers", "leads", "insights", "history", "profile"),
+        choices=("all", "race", "workers", "numbers", "leads", "insights", "history", "profile"),
         metavar="PART",
         help=(
             "race: all engines on one job and broker, in interleaved rounds\n"
             "workers: CPU per event with one worker and with two\n"
+            "numbers: what the published numbers cost a worker\n"
             "leads: memory, cost and restart with up to a million leads\n"
             "insights: a fresh insights process over a metrics topic of up to a million keys\n"
             "history: what a fact costs however long its lead's history, in process, without Kafka\n"
-            "all: these five, the default\n"
+            "all: these six, the default\n"
             "profile: ingest and advance in process, without Kafka"
         ),
     )
     option = parser.add_argument
     option("--write", action="store_true", help="put the figures into docs/benchmarks.md as well")
-    option("--rounds", type=int, default=1, help="of race and workers; default 1")
+    option("--rounds", type=int, default=1, help="of race, workers and numbers; default 1")
     option(
         "--events",
         type=int,
         default=EVENTS,
-        help=f"default {EVENTS}; engines named NAME-long and workers take {LONG} times as many",
+        help=f"default {EVENTS}; engines named NAME-long, workers and numbers take {LONG} times as many",
     )
     option("--modes", nargs="+", choices=MODES, default=MODES, help="of race; default all: throughput latency crash")
     option(

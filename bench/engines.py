@@ -108,6 +108,7 @@ ENGINES = {
     "kstreams": Engine(prepare_kstreams, _KSTREAMS),
     "funnelstream": Engine(_nothing, _OURS, ours=True),
     "funnelstream-two": Engine(_nothing, _OURS, ("WORKERS=2",), ours=True),
+    "funnelstream-without-numbers": Engine(_nothing, _OURS, ("NUMBERS=off",), ours=True),
     "faust-mem": Engine(prepare_python("faust"), _worker("faust"), share=0.2),
     "faust-rocksdb": Engine(prepare_python("faust"), _worker("faust"), ("STORE=rocksdb://",), share=0.2),
 }

@@ -1,7 +1,8 @@
 """The worker of the common job: `funnelstream run`, configured from the driver's environment.
 
 The driver makes topics for engines that bring none; ours need a facts topic with log-append time, so it makes its own
-and only publishes to the driver's conversions and transitions. With `WORKERS=n` it makes way for n of them (`several.py`).
+and only publishes to the driver's conversions and transitions. With `WORKERS=n` it makes way for n of them (`several.py`), with
+`NUMBERS=off` it counts nothing (`numbers.py`).
 """
 
 import os
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 from processors.cli import main as command
+from processors.topology.subject import Subject
 
 CONFIGURATION = """\
 application: {APP_ID}
@@ -39,8 +41,14 @@ def main() -> None:
         command.run_command()  # the driver's own two topics differ in retention, which it says; what is missing, `run` will say
     if "WORKERS" in os.environ:
         os.execv(sys.executable, [sys.executable, "-m", "bench.several", str(config), os.environ["WORKERS"]])
+    if os.environ.get("NUMBERS") == "off":
+        Subject._contribute = _nothing  # type: ignore[method-assign]
     sys.argv = ["funnelstream", "run", "--config", str(config), "--instance", "bench"]
     command.main()
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """Posts no part of any number."""
 
 
 if __name__ == "__main__":

@@ -47,7 +47,10 @@ def check_matching(outline: Outline, able: Collection[str]) -> Iterator[Mistake]
     """
     for rule in outline.of("conversions"):
         if rule.name and rule.name not in able and _fires(rule, Known(rule.asks_for, outline.orderings())):
-            path, name = next((path, name) for path, name in rule.read.happened if name not in able)
+            waited_for = [(path, name) for path, name in rule.read.happened if name not in able]
+            if not waited_for:  # it waits for nobody: what is wrong with it is said where it stands
+                continue
+            path, name = waited_for[0]
             waits = "for itself" if name == rule.name else f"for {name}, which can never match before it"
             mend = "leave `happened` out, or name a conversion that does not wait for this one"
             yield Mistake(path, f"conversion {rule.name} can never match: it waits {waits}; {mend}")

@@ -60,7 +60,7 @@ def test_only_short_runs_are_made_of_an_engine_in_the_other_modes() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["race", "workers", "leads", "history"])
+@pytest.mark.parametrize("name", ["race", "workers", "numbers", "leads", "insights", "history"])
 def test_every_part_has_its_place_on_the_page(name: str) -> None:
     written = placed(PAGE.read_text(), name, "| a | b |")
     assert f"<!-- {name} -->\n\n| a | b |\n\n<!-- /{name} -->" in written
