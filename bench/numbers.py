@@ -6,8 +6,8 @@ from bench.race import Run
 from bench.results import Result, by_engine, column, ratio, right, table
 
 METHOD = """\
-The job of the race through one worker, as it is, and with nothing posted (`NUMBERS=off`, which only the bench knows): then nothing
-is counted, no sum is kept, and nothing goes to the metrics topic."""
+The job of the race through one worker, as it is, and with nothing posted (`NUMBERS=off`, which only the bench knows): then
+nothing is counted, no sum is kept, and nothing goes to the metrics topic."""
 
 SAYS = {"funnelstream": "with", "funnelstream-without-numbers": "without"}
 
