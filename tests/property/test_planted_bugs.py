@@ -24,6 +24,8 @@ from processors.topology.publishing import Publisher
 from processors.topology.subject import Subject
 from schemas.instants import format_instant
 
+pytestmark = pytest.mark.slow
+
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 

@@ -19,6 +19,8 @@ RULES = Case("tests/unit/test_d.py::test_d")
 LEFT = """\
 import pytest
 
+pytestmark = pytest.mark.slow
+
 @pytest.mark.kafka
 def test_one():
     pass

@@ -19,6 +19,8 @@ from tests.command import funnelstream
 from tests.shared_material import ROOT
 from tests.whole_path import source_record
 
+pytestmark = pytest.mark.slow
+
 FUNNEL = ROOT / "funnels/hubspot-lifecycle.yml"
 
 
