@@ -69,6 +69,7 @@ def test_promtool_accepts_the_configuration_and_the_rules(tmp_path: Path) -> Non
         assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cases", CASES, ids=lambda cases: cases.stem)
 def test_the_cases_of_the_alerts_hold(cases: Path) -> None:
     done = promtool("test", "rules", str(cases))

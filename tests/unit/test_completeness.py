@@ -13,13 +13,13 @@ from tests.completeness import Case, complaints
 from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT, ROOT
 
+pytestmark = pytest.mark.slow
+
 BROKER = Case("tests/kafka/test_a.py::test_a", kafka=True)
 SOAK = Case("tests/chaos/test_b.py::test_b", kafka=True, soak=True)
 RULES = Case("tests/unit/test_d.py::test_d")
 LEFT = """\
 import pytest
-
-pytestmark = pytest.mark.slow
 
 @pytest.mark.kafka
 def test_one():

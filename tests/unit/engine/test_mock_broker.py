@@ -5,12 +5,15 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from processors.engine.settings import EngineSettings
 from processors.engine.worker import Worker
 from schemas.application import OwnTopics
 from tests.kafka.summing import Summing
+
+pytestmark = pytest.mark.slow
 
 NAMES = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", "metrics", "dead")
 

@@ -5,9 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.command import run
 from tests.insights_world import FUNNEL, configure
 from tests.shared_material import ROOT
+
+pytestmark = pytest.mark.slow
 
 
 def configured(folder: Path, old: str = "", new: str = "") -> Path:
