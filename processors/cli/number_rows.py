@@ -8,7 +8,7 @@ from processors.metrics.days import Span
 from processors.metrics.outlines import FunnelOutline, RateOutline
 from processors.metrics.rates import Share
 from processors.projection.answers import Cohort, Conversion, Correction, Funnel, Lengths, Place, Reconciled, Step, Worth
-from schemas.instants import SECOND
+from processors.shown.quantities import plain, seconds
 
 Row = dict[str, Any]
 
@@ -106,16 +106,6 @@ def _worth(prefix: str, worth: Worth) -> Row:
 
 def _texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
     return {currency: plain(amount) for currency, amount in amounts.items()}
-
-
-def plain(amount: Decimal) -> str:
-    """An amount as digits, never with an exponent."""
-    return format(amount, "f")
-
-
-def seconds(length: float | None) -> float | None:
-    """A length in microseconds as seconds."""
-    return None if length is None else length / SECOND
 
 
 def cohort_row(part: Part, rate: RateOutline, cohort: Cohort) -> Row:

@@ -8,12 +8,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from processors.cli.number_rows import Part, plain
+from processors.cli.number_rows import Part
 from processors.cli.tables import harmless
 from processors.metrics.days import ALWAYS, Span
 from processors.metrics.outlines import RateOutline
 from processors.metrics.rates import Share
 from processors.projection.answers import Cohort, Correction, Funnel, Place, Reconciled, Step, Version, Worth
+from processors.shown.quantities import plain
 
 BAR = 16
 """Characters of the longest bar."""

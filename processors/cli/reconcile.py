@@ -10,12 +10,12 @@ import typer
 
 from processors.cli import projections
 from processors.cli.loading import Loaded
-from processors.cli.number_rows import plain
 from processors.cli.tables import Format, print_rows
 from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.projection.ledger import TOPICS, Entry, Ledger, Topic, entry_of
 from processors.projection.projection import Projection
 from processors.projection.reconciliation import Compared, Unlike
+from processors.shown.quantities import plain
 
 COLUMNS = (
     *("kind", "funnel", "grain", "place", "name", "day", "segment", "segment_value"),

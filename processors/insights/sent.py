@@ -12,7 +12,8 @@ from processors.insights.progress import Status
 from processors.insights.questions import Asked
 from processors.metrics.rates import Share
 from processors.projection import answers
-from schemas.instants import SECOND, format_instant
+from processors.shown.quantities import plain, seconds
+from schemas.instants import format_instant
 
 Sent = TypeVar("Sent", bound=shapes.Shape)
 
@@ -57,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 @_plain.register
 def _(value: Decimal) -> str:
-    return format(value, "f")
+    return plain(value)
 
 
 @_plain.register
@@ -80,19 +81,15 @@ def _(value: answers.Worth) -> dict[str, Any]:
 
 @_plain.register
 def _(value: answers.Lengths) -> dict[str, Any]:
-    return value._asdict() | {name: _seconds(getattr(value, name)) for name in ("mean", "median", "p90")}
+    return value._asdict() | {name: seconds(getattr(value, name)) for name in ("mean", "median", "p90")}
 
 
 @_plain.register
 def _(value: answers.Place) -> dict[str, Any]:
-    return {name: _plain(each) for name, each in value._asdict().items()} | {"open_age": _seconds(value.open_age)}
+    return {name: _plain(each) for name, each in value._asdict().items()} | {"open_age": seconds(value.open_age)}
 
 
 @_plain.register
 def _(value: answers.Cohort) -> dict[str, Any]:
     parts = {name: _plain(getattr(value, name)) for name in ("days", "share", "weighted", "times")}
     return parts | value.maturity._asdict()
-
-
-def _seconds(microseconds: float | None) -> float | None:
-    return None if microseconds is None else microseconds / SECOND

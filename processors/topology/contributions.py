@@ -10,92 +10,17 @@ was recognised as a conversion has happened.
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
-import msgspec
-
 from processors.metrics.cells import Cell, Kind, Part, Posting
-from processors.stages.captured import NO_VALUE
 from processors.stages.diff import Change
 from processors.stages.fold import Timeline
-from processors.stages.path import OVERDUE, TOUCHING
-from processors.stages.rules import Lineage, RateRule, Version
-from processors.stages.timeline import OWN, Entry, First, FunnelState, Match, Money, Move, Point
-from processors.topology.publishing import has_won, segments_shown
+from processors.stages.path import OVERDUE
+from processors.stages.rules import Lineage, RateRule
+from processors.stages.stays import TOUCHING
+from processors.stages.timeline import OWN, Entry, First, Match, Money, Move
+from processors.topology.snapshot import shown
+from processors.topology.stances import NO_SEGMENTS, NOWHERE, Segments, Stance, Stances, stances
 from schemas.instants import DAY
-
-Segments = Mapping[str, str]
-
-_NONE: frozenset[str] = frozenset()
-_NO_SEGMENTS: Segments = {}
-
-
-class Stance(msgspec.Struct, frozen=True, gc=False):
-    """What of one position counts beside its moves; nothing in it is ever changed in place.
-
-    Attributes:
-        version: By which it was last judged.
-        position: Where it stands.
-        furthest: The furthest stage ever entered.
-        moved_at: Of its last move, in microseconds.
-        firsts: How it first came to its places.
-        value: At its last move.
-        segments: As its snapshot shows them.
-        customer: Whether a deal of the subject is won, wherever the subject stands (rule 13).
-    """
-
-    version: Version
-    position: Point | None
-    furthest: str | None
-    moved_at: int
-    firsts: Mapping[str, First]
-    value: Money | None
-    segments: Segments
-    customer: bool
-
-
-class Stances(msgspec.Struct, frozen=True, gc=False):
-    """How a subject stands in one funnel.
-
-    Attributes:
-        of: The positions that count, by deal (empty: its own).
-        gone: Whose record is deleted.
-        touch: Segments of the first touch, to the value they have now: whatever was captured before it, each subject is in one
-            bucket, so that parts add up to the whole (rule 26).
-    """
-
-    of: Mapping[str, Stance]
-    gone: frozenset[str] = _NONE
-    touch: Segments = _NO_SEGMENTS
-
-
-NOWHERE = Stances({})
-"""Of who was never seen."""
-
-
-def stances(lineage: Lineage, state: FunnelState) -> Stances:
-    """What of a state counts."""
-    version = lineage.by_number.get(state.version)
-    if version is None:
-        return NOWHERE
-    touch = _first_touch(version, state) if version.touching else _NO_SEGMENTS
-    if not state.deals and not state.own.deleted:
-        return Stances({OWN: _stance(version, state, OWN)}, _NONE, touch) if state.walk.moved else NOWHERE
-    gone = frozenset(name for name, track in state.tracks if track.deleted and (name == OWN or version.walks_deals))
-    walking = state.walks if version.walks_deals else [(OWN, state.walk)]
-    of = {name: _stance(version, state, name) for name, walk in walking if walk.moved and name not in gone}
-    return Stances(of, gone, touch)
-
-
-def _first_touch(version: Version, state: FunnelState) -> Segments:
-    names = (segment.name for segment in version.touching if segment.rule == "first_touch")
-    return {name: state.touches.get(name, NO_VALUE) for name in names}
-
-
-def _stance(version: Version, state: FunnelState, deal: str) -> Stance:
-    walk = state.deals[deal].walk if deal else state.walk
-    furthest = version.stages[walk.furthest].name if walk.furthest >= 0 else None
-    segments = segments_shown(state, version, deal)
-    customer = not deal and bool(state.deals) and has_won(state, version)
-    return Stance(version, walk.position, furthest, walk.moved_at or 0, walk.firsts, walk.value, segments, customer)
+from schemas.metrics import Reason
 
 
 class Contributions:
@@ -107,7 +32,7 @@ class Contributions:
 
     __slots__ = ("_funnel", "_reason", "_recorded", "_subject", "postings")
 
-    def __init__(self, lineage: Lineage, recorded: int, reason: str) -> None:
+    def __init__(self, lineage: Lineage, recorded: int, reason: Reason) -> None:
         """Take the UTC day since 1970 on which the record was logged, and why it changes anything (`schemas.metrics`)."""
         self._funnel = lineage.name
         self._subject = lineage.subject
@@ -242,7 +167,8 @@ class Contributions:
 
 def contributed(timeline: Timeline, lineage: Lineage) -> list[Posting]:
     """All that a timeline contributes (invariant 4), as if it had been recorded in one go, in order, on the first of all days."""
-    present, contributions = stances(lineage, timeline.state), Contributions(lineage, 0, "live")
+    present = stances(lineage, timeline.state, shown(lineage, timeline.state))
+    contributions = Contributions(lineage, 0, "live")
     for move in timeline.moves:
         contributions.exchange(None, move, NOWHERE, present)
     for match in timeline.matches:
@@ -283,7 +209,7 @@ def _is_passed(stance: Stance, rate: RateRule, name: str) -> bool:
     return not rate.touched and first is not None and first.passed is not None
 
 
-def _pairs(segments: Segments, touch: Segments = _NO_SEGMENTS) -> tuple[tuple[str, str], ...]:
+def _pairs(segments: Segments, touch: Segments = NO_SEGMENTS) -> tuple[tuple[str, str], ...]:
     if not segments:
         return ()
     return tuple((name, touch.get(name, value)) for name, value in segments.items()) if touch else tuple(segments.items())

@@ -6,19 +6,17 @@ time, so that reading a facts partition again gives the same bytes (invariant 5)
 """
 
 from collections.abc import Callable
-from functools import cache
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from processors.metrics.cells import Cell, Sum, record_body, record_key
-from processors.stages.captured import NO_VALUE, segment_value
 from processors.stages.diff import Change, Operation, publication_id
-from processors.stages.path import CUSTOMER, LAPSED, OVERDUE
-from processors.stages.rules import Lineage, OutcomeRule, StageRule, Version
-from processors.stages.timeline import OWN, Deal, FunnelState, Match, Money, Move, Point, Spells, Stay, Track, Walk
+from processors.stages.rules import Version
+from processors.stages.timeline import FunnelState, Match, Money, Move, Point, Spells, Stay
 from processors.topology.effects import FactsRecord, Header, Headers, Publish
+from processors.topology.snapshot import flags_shown, place_of, segments_shown
 from schemas.facts import Fact
 from schemas.instants import SECOND, format_instant
 
@@ -30,12 +28,6 @@ _TRANSITION: Header = ("ce_type", b"funnelstream.transition.v1")
 _CONVERSION: Header = ("ce_type", b"funnelstream.conversion.v1")
 _LEAD: Header = ("ce_type", b"funnelstream.lead.v1")
 _METRIC: Header = ("ce_type", b"funnelstream.metric.v1")
-
-STALE = "stale"
-"""Flags a subject whose source has told of a gap since its last snapshot (rule 21)."""
-
-DELETED = "deleted"
-"""Flags a position whose record is deleted: none of its moves is counted (rule 16)."""
 
 FactOf = Callable[[bytes], Fact]
 """A fact by its key: what a publication names as its cause."""
@@ -118,7 +110,7 @@ class Publisher:
 
         A tombstone when it is gone: its record is deleted and it stands nowhere, or corrections say that it never was there.
         """
-        grain, walk, track = _place(state, version, deal)
+        grain, walk, track = place_of(state, version, deal)
         key = f"{grain}/{deal or entity}/{version.funnel}"
         if walk.position is None and (track.deleted or not walk.moved):
             return Publish("leads", key.encode(), None, [])
@@ -132,7 +124,7 @@ class Publisher:
             "position": _point(here),
             "outcome": here.name if here is not None and here.place == "outcome" else None,
             "furthest": version.stages[walk.furthest].name if walk.furthest >= 0 else None,
-            "flags": _flags(state, version, deal),
+            "flags": flags_shown(state, version, deal),
             "spells": {name: _spells(spells) for name, spells in walk.spells.items()},
             "segments": segments_shown(state, version, deal),
             "value": _money(walk.value),
@@ -161,94 +153,6 @@ class Publisher:
             ("ce_subject", subject),
             _CONTENT_TYPE,
         ]
-
-
-Shown = dict[str, tuple[int, list[str], dict[str, str]]]
-"""Version, flags and segments of every position that a snapshot shows, by deal (empty: the subject's own). The version is among
-them because a later one may name stages anew (rule 23)."""
-
-
-def shown(lineage: Lineage, state: FunnelState) -> Shown:
-    """What snapshots show besides what moves change, of everyone who has ever been somewhere in the funnel."""
-    version = lineage.by_number.get(state.version)
-    if version is None or (not state.deals and not state.walk.moved):
-        return {}
-    if _plain(state, version):
-        return _plainly(version.number)
-    found: Shown = {}
-    if state.walk.moved:
-        found[OWN] = version.number, _flags(state, version, OWN), segments_shown(state, version, OWN)
-    if version.walks_deals:
-        for name, deal in state.deals.items():
-            if deal.walk.moved:
-                found[name] = version.number, _flags(state, version, name), segments_shown(state, version, name)
-    return found
-
-
-def _plain(state: FunnelState, version: Version) -> bool:
-    """Whether nothing can be shown but a place; who has deals may be a customer."""
-    return version.plain and not state.own.stale and not state.own.deleted and not state.deals
-
-
-@cache
-def _plainly(number: int) -> Shown:
-    """What a version without flags and segments shows: nothing but itself."""
-    return {OWN: (number, [], {})}
-
-
-def _place(state: FunnelState, version: Version, deal: str) -> tuple[str, Walk, Track]:
-    """Grain, walk and record of a position."""
-    if deal == OWN:
-        return version.subject, state.walk, state.own
-    there = state.deals.get(deal) or Deal()  # a fact that named it was replaced by one that names another: it is gone
-    return "deal", there.walk, there.track
-
-
-def _flags(state: FunnelState, version: Version, deal: str) -> list[str]:
-    """What a snapshot flags: criteria lapsed but the stage is kept, overdue there, open again although a customer, stale."""
-    if _plain(state, version):
-        return []
-    _, walk, track = _place(state, version, deal)
-    here, flags = walk.position, []
-    rule = version.rules.get(here.name) if here is not None else None
-    if here is not None and isinstance(rule, StageRule):
-        if rule.keep:
-            kept = [each.kept.get(here.name) for each in _tracks(state, track, deal)]
-            flags += [LAPSED] if False in kept and True not in kept else []
-        if rule.sla is not None and walk.deadline is None and here.entered_at + rule.sla <= state.stepped:
-            flags.append(OVERDUE)
-    if deal == OWN and state.deals and (here is None or here.place != "outcome") and has_won(state, version):
-        flags.append(CUSTOMER)
-    if track.deleted:
-        flags.append(DELETED)
-    return [*flags, STALE] if any(each.stale for each in _tracks(state, track, deal)) else flags
-
-
-def _tracks(state: FunnelState, track: Track, deal: str) -> list[Track]:
-    return [track] if deal != OWN else [each for _, each in state.tracks]
-
-
-def has_won(state: FunnelState, version: Version) -> bool:
-    """Whether a deal, or the subject itself, has an outcome that is won."""
-    outcomes = (track.outcome for _, track in state.tracks if track.outcome is not None and not track.deleted)
-    rules = (version.rules.get(name) for name, _ in outcomes)
-    return any(isinstance(rule, OutcomeRule) and rule.won for rule in rules)
-
-
-def segments_shown(state: FunnelState, version: Version, deal: str) -> dict[str, str]:
-    """Segment values of a snapshot: of the touch, of the last entry, or the current ones (rule 26)."""
-    if not version.segments:
-        return {}
-    _, walk, track = _place(state, version, deal)
-    found = {}
-    for segment in version.segments:
-        if segment.rule == "current":
-            found[segment.name] = segment_value(segment, {**state.own.values, **track.values}, {})
-        elif segment.rule == "at_entry":
-            found[segment.name] = walk.segments.get(segment.name, NO_VALUE)
-        else:
-            found[segment.name] = state.touches.get(segment.name, NO_VALUE)
-    return found
 
 
 class Moment(msgspec.Struct, frozen=True):

@@ -14,11 +14,14 @@ from processors.stages.rules import Lineage
 from processors.stages.timeline import OWN, FunnelState, Match, Move
 from processors.stages.timers import fire, next_due
 from processors.topology import rows as row
-from processors.topology.contributions import NOWHERE, Contributions, Stances, stances
+from processors.topology.contributions import Contributions
 from processors.topology.effects import Effects, Rows
-from processors.topology.publishing import Moment, Publisher, Shown, shown
+from processors.topology.publishing import Moment, Publisher
+from processors.topology.snapshot import Shown, shown
+from processors.topology.stances import NOWHERE, Stances, stances
 from schemas.facts import Fact
 from schemas.instants import DAY, format_instant
+from schemas.metrics import Reason
 
 
 class Seen(NamedTuple):
@@ -33,7 +36,8 @@ UNSEEN = Seen({}, NOWHERE)
 
 def seen(lineage: Lineage, state: FunnelState) -> Seen:
     """How a state stands, to compare it with what it becomes."""
-    return Seen(shown(lineage, state), stances(lineage, state))
+    look = shown(lineage, state)
+    return Seen(look, stances(lineage, state, look))
 
 
 class Present(msgspec.Struct, frozen=True, gc=False):
@@ -183,10 +187,10 @@ class Subject:
         alike = after == before
         if alike and not changes and not present.deletes:
             return
-        self._contribute(lineage, changes, present, late=late)
-        touched = present.deletes and any(walk.moved for _, walk in present.state.walks)
+        counts = stances(lineage, present.state, after)
+        self._contribute(lineage, changes, present.before.stances, counts, _reason(changes, deletes=present.deletes, late=late))
         moment = Moment(format_instant(self._appended_at), late, self.fact)
-        snapshots = set(after) if touched or not before else set()
+        snapshots = set(after) if present.deletes or not before else set()
         if not alike and before:
             snapshots.update(deal for deal in after.keys() | before.keys() if after.get(deal) != before.get(deal))
         for change in changes:
@@ -206,12 +210,9 @@ class Subject:
             if deal == OWN or lineage.latest.walks_deals:
                 self._snapshot(lineage, present.state, deal, moment)
 
-    def _contribute(self, lineage: Lineage, changes: Sequence[Change], present: Present, *, late: bool) -> None:
+    def _contribute(self, lineage: Lineage, changes: Sequence[Change], before: Stances, after: Stances, reason: Reason) -> None:
         """Post what the subject contributes to the numbers more, or less, than before (invariant 4)."""
-        corrects = late or any(change.operation != "announce" for change in changes)
-        reason = "deletion" if present.deletes else "late" if corrects else "live"
         contributions = Contributions(lineage, self._appended_at // DAY, reason)
-        before, after = present.before.stances, stances(lineage, present.state)
         if (before.gone, before.touch) != (after.gone, after.touch) and (before.of or before.gone):
             changed = {change.identity for change in changes}
             for identity, move in self._standing(lineage):
@@ -265,6 +266,12 @@ class Subject:
             self._effects.rows[row.fact_row_key(self.key, key)] = row.encode(self.facts[key])
         if self._entity is not None and self._entity.sequence:
             self._effects.rows[row.entity_row_key(self.key)] = row.encode(self._entity)
+
+
+def _reason(changes: Sequence[Change], *, deletes: bool, late: bool) -> Reason:
+    if deletes:
+        return "deletion"
+    return "late" if late or any(change.operation != "announce" for change in changes) else "live"
 
 
 def _effective_at(content: Move | Match) -> int:
