@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from processors.metrics.cells import Cell, Sum, read_record, restated, tally
+from processors.metrics.cells import Cell, Sum, restated, tally
 from processors.simulation.oracle import said
 from processors.sources.statement import SourceRecord
 from processors.stages.diff import announce
@@ -71,12 +71,6 @@ def recount(program: Program, facts: Iterable[Fact], as_of: int | None = None) -
             if lineage is not None:
                 postings += contributed(program.timeline(each, told, as_of), lineage)
     return restated(tally(postings).items())
-
-
-def standing(records: Iterable[tuple[bytes | None, bytes | None]]) -> dict[Cell, Sum]:
-    """The numbers that records of the metrics topic come to, in their order, as they are known now."""
-    last = {key or b"": value for key, value in records}
-    return restated(read_record(key, value) for key, value in last.items() if value is not None)
 
 
 def _expected(

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-from processors.metrics.cells import Cell, Sum
+from processors.metrics.cells import Cell, Sum, known_now
 from processors.stages.diff import identity_of, publication_id
 from processors.stages.rules import Lineage
 from processors.stages.timeline import Match, Move
@@ -25,7 +25,7 @@ from schemas.application import Application
 from schemas.definitions import Funnel
 from schemas.facts import Coordinates, Fact, Message, Value, Watermark
 from schemas.instants import HOUR, parse_instant
-from tests.oracle import lasting, standing
+from tests.oracle import lasting
 
 START = parse_instant("2026-01-01")
 SOURCE_PARTITION = ("web.events", 0)
@@ -165,7 +165,7 @@ class History:
 
     def numbers(self) -> dict[Cell, Sum]:
         """The published sums, as they are known now."""
-        return standing((record.key, record.value) for record in self.published if record.topic == "metrics")
+        return known_now((record.key, record.value) for record in self.published if record.topic == "metrics")
 
     def dead_letters(self) -> set[tuple[str, str]]:
         """Id and fingerprint of the facts that lost; which copy of one was at hand depends on arrival."""

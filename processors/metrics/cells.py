@@ -4,9 +4,8 @@ A timeline contributes parts to cells; a part once more or once less is a postin
 and in any order: counts are integers, money is decimal, lengths are counted in buckets.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import date
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import astuple, replace
 
+from processors.metrics.days import day_of
 from processors.metrics.lengths import CHUNK, bucket_of
 
 Kind = Literal["entries", "conversions", "standing", "stays", "rate", "lengths"]
@@ -27,7 +27,6 @@ _IDENTITY = frozenset(
     {"kind", "funnel", "grain", "name", "place", "segment", "segment_value", "day", "partition", "recorded", "reason"}
 )
 _AMOUNTS = ("amounts", "amounts" + RETRACTED, "amounts_started", "amounts_converted")
-_FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
 class Cell(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -134,12 +133,12 @@ def _put(sums: dict[str, Any], key: str, amount: Any) -> None:
 
 def tally(postings: Iterable[Posting]) -> dict[Cell, Sum]:
     """Postings added up by cell; a cell of which nothing is left is among them, empty."""
-    sums: dict[Cell, Sum] = {}
+    sums: defaultdict[Cell, Sum] = defaultdict(Sum)
     for (part, sign), alike in Counter(postings).items():  # most of a transaction's are alike: they are split only once
         # What was reported is never rewritten: taking it back stands beside it.
         back, times = (RETRACTED, alike) if part.cell.recorded is not None and sign < 0 else ("", sign * alike)
         for cell in _split(part):
-            found = _sum_of(sums, cell)
+            found = sums[cell]
             for field, count in part.counts:
                 found.add(field + back, count * times)
             for field, amount, currency in part.money:
@@ -148,7 +147,7 @@ def tally(postings: Iterable[Posting]) -> dict[Cell, Sum]:
                 bucket = bucket_of(part.length)
                 found.add("timed", times)
                 found.add("total_us", part.length * times)
-                _sum_of(sums, replace(cell, kind="lengths", chunk=bucket // CHUNK)).add(str(bucket), times)
+                sums[replace(cell, kind="lengths", chunk=bucket // CHUNK)].add(str(bucket), times)
     return sums
 
 
@@ -158,24 +157,23 @@ def _split(part: Part) -> Iterator[Cell]:
         yield replace(part.cell, segment=segment, value=value)
 
 
-def _sum_of(sums: dict[Cell, Sum], cell: Cell) -> Sum:
-    found = sums.get(cell)
-    if found is None:
-        found = sums[cell] = Sum({}, {})
-    return found
-
-
 def restated(sums: Iterable[tuple[Cell, Sum]]) -> dict[Cell, Sum]:
     """Sums as they are known now: by what they are about, whenever and why ever it was recorded, less what was taken back."""
-    net: dict[Cell, Sum] = {}
+    net: defaultdict[Cell, Sum] = defaultdict(Sum)
     for cell, found in sums:
-        total = net.setdefault(replace(cell, recorded=None, reason=None), Sum({}, {}))
+        total = net[replace(cell, recorded=None, reason=None)]
         for field, count in found.counts.items():
             total.add(field.removesuffix(RETRACTED), -count if field.endswith(RETRACTED) else count)
         for field, amounts in found.money.items():
             for currency, amount in amounts.items():
                 total.add(field.removesuffix(RETRACTED), amount.copy_negate() if field.endswith(RETRACTED) else amount, currency)
     return {cell: total for cell, total in net.items() if total}
+
+
+def known_now(records: Iterable[tuple[bytes | None, bytes | None]]) -> dict[Cell, Sum]:
+    """The numbers that records of the metrics topic, key and value in their order, come to as they are known now."""
+    last = {key or b"": value for key, value in records}
+    return restated(read_record(key, value) for key, value in last.items() if value is not None)
 
 
 def record_key(cell: Cell, partition: int) -> bytes:
@@ -220,4 +218,4 @@ def read_record(key: bytes, value: bytes) -> tuple[Cell, Sum]:
 @lru_cache(maxsize=1024)
 def iso_day(day: int) -> str:
     """A day since 1970 as ISO 8601 writes it."""
-    return date.fromordinal(_FIRST_DAY + day).isoformat()
+    return day_of(day).isoformat()

@@ -3,18 +3,16 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
+from processors.metrics.cells import EXACT
 from schemas.exchange import DatedRate
 
 Amounts = Mapping[str, Decimal]
 """Sums by ISO 4217 code."""
 Dated = tuple[date, str, Decimal]
 """A day, a currency, and an amount in it."""
-
-EXACT = Context(prec=200)
-"""Sums of published amounts are never rounded."""
 
 
 class Converted(NamedTuple):

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from processors.metrics.cells import EXACT
 from processors.metrics.days import ALWAYS, EARLIER, Span, number_of
-from processors.metrics.exchange import EXACT
 from processors.projection.answers import Slice
 from processors.projection.records import Metric
 from schemas.instants import SECOND

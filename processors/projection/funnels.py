@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from processors.metrics import outlines
+from processors.metrics.cells import EXACT
 from processors.metrics.days import Span, day_at, day_of
-from processors.metrics.exchange import EXACT, Dated, Exchange
+from processors.metrics.exchange import Dated, Exchange
 from processors.metrics.lengths import quantile
 from processors.metrics.outlines import FunnelOutline
 from processors.metrics.rates import Share

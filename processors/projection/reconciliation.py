@@ -5,8 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from processors.metrics.cells import EXACT
 from processors.metrics.days import EARLIER, day_of
-from processors.metrics.exchange import EXACT
 from processors.metrics.outlines import FunnelOutline
 from processors.projection.answers import Slice
 from processors.projection.database import Asked, Database

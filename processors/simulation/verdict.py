@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from processors.metrics.cells import Posting, read_record, restated
+from processors.metrics.cells import Posting, known_now
 from processors.simulation.oracle import Body, Expected, differences, lasting, said, snapshot
 from processors.simulation.partitions import Logged
 from processors.simulation.recounted import unlike
@@ -172,8 +172,7 @@ class Verdict:
 
     def _sums(self, expected: Expected) -> Iterator[Broken]:
         """Invariant 4: the published sums are what a recount of all timelines gives."""
-        last = {record.key or b"": record.value for record in self.logs["metrics"]}
-        found = restated(read_record(key, value) for key, value in last.items() if value is not None)
+        found = known_now((record.key, record.value) for record in self.logs["metrics"])
         yield from (Broken("sums", sentence) for sentence in differences(expected.sums, found))
 
     # --- what is set aside and counted -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 A sum is written and published once per transaction, however many records have changed it, like lead snapshots.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
@@ -49,16 +50,16 @@ class Sums:
 
     def _without_days_before(self, first: int, changes: Mapping[Cell, Sum], rows: Rows) -> dict[Cell, Sum]:
         """The changes, and those that take what is kept of older days into the sum of all of them."""
-        found: dict[Cell, Sum] = {}
+        found: defaultdict[Cell, Sum] = defaultdict(Sum)
         for cell, change in changes.items():
             past = cell.day is not None and cell.day < first and cell.kind != "standing"
-            _gather(found, _of_all_before(cell, first) if past else cell, change)
+            found[_of_all_before(cell, first) if past else cell].merge(change)
         for _, value in rows.scan(row.DAYS_PREFIX):
             kept = row.decode_sum(value)
             if kept.cell.day is None or kept.cell.day >= first:
                 break
-            _gather(found, _of_all_before(kept.cell, first), kept.sum)
-            _gather(found, kept.cell, kept.sum.negated())
+            found[_of_all_before(kept.cell, first)].merge(kept.sum)
+            found[kept.cell].merge(kept.sum.negated())
         return found
 
 
@@ -68,14 +69,10 @@ def _of_all_before(cell: Cell, first: int) -> Cell:
     return replace(cell, day=None, recorded=cell.recorded if kept else None)
 
 
-def _gather(found: dict[Cell, Sum], cell: Cell, change: Sum) -> None:
-    found.setdefault(cell, Sum({}, {})).merge(change)
-
-
 def _add(cell: Cell, change: Sum, rows: Rows, effects: Effects) -> Sum:
     key = row.sum_key(cell)
     known = rows.get(key)
-    total = row.decode_sum(known).sum if known is not None else Sum({}, {})
+    total = row.decode_sum(known).sum if known is not None else Sum()
     total.merge(change)
     effects.rows[key] = row.encode_sum(row.SumRow(cell, total)) if total else None
     return total

@@ -9,12 +9,13 @@ from pathlib import Path
 from uuid import uuid4
 
 from processors.engine.stop import AGAIN
+from processors.metrics.cells import known_now
 from tests.acceptance import olist
 from tests.broker.discovery import Broker
 from tests.command import funnelstream
 from tests.deployment import Deployment, bodies, faults_of_the_log
 from tests.kafka.insights import InsightsProcess
-from tests.oracle import expected, facts_of, net, recount, standing
+from tests.oracle import expected, facts_of, net, recount
 
 
 def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_olist_through_kafka_with_a_kill(broker: Broker, shared: Path, tmp_path:
     olist.check(last["transitions"], last["conversions"], olist.origins(shared / "datasets" / "olist"))
     program = deployment.loaded.program
     facts = facts_of(program, ((record.source, record.value, record.at) for record in ordered))
-    assert standing((each.key(), each.value()) for each in published["metrics"]) == recount(program, facts)
+    assert known_now((each.key(), each.value()) for each in published["metrics"]) == recount(program, facts)
     assert net(bodies([*published["transitions"], *published["conversions"]])) == expected(program, facts)
 
     olist.check_report(_reported(config))

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 from confluent_kafka import Message
 
+from processors.metrics.cells import known_now
 from processors.stages.fold import accept
 from processors.topology import rows as row
 from processors.topology.program import Program
@@ -15,7 +16,7 @@ from schemas.facts import Fact, entity_key, fact_key
 from schemas.instants import DAY
 from tests.chaos.inputs import Sent
 from tests.deployment import Deployment, bodies, faults_of_the_log
-from tests.oracle import expected, facts_of, net, recount, standing
+from tests.oracle import expected, facts_of, net, recount
 
 Plant = Literal["lost", "doubled", "skipped"]
 PLANTS: tuple[Plant, ...] = get_args(Plant)
@@ -59,7 +60,7 @@ def judge(program: Program, sent: list[Sent], published: Published) -> Verdict:
     as_of = max((fact.occurred_at for fact in facts), default=0) + _TIMERS
     found = net(bodies([*published["transitions"], *published["conversions"]]))
     wanted = expected(program, facts, as_of)
-    sums, counted = standing((each.key(), each.value()) for each in published["metrics"]), recount(program, facts, as_of)
+    sums, counted = known_now((each.key(), each.value()) for each in published["metrics"]), recount(program, facts, as_of)
     return Verdict(
         len(sent),
         facts,
