@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import history, inprocess, insights, leads, numbers, page, race, scaling
+from bench import history, inprocess, insights, leads, page, race
 from bench.engines import ENGINES, LONG
 from bench.job import WORK
 from bench.race import Run
 from bench.results import Result
 from bench.trial import Wrong
+from bench.variants import NUMBERS, WORKERS
 from tests.broker.discovery import Broker, NoBroker, start_broker
 
 MODES = ("throughput", "latency", "crash")
@@ -74,9 +75,9 @@ def _parts(given: argparse.Namespace) -> list[Part]:
     if every or given.part == "race":
         parts.append(_driven("race", given.rounds, race.runs_of(given.modes, given.engines, given.events), race.report))
     if every or given.part == "workers":
-        parts.append(_driven("workers", given.rounds, scaling.runs(given.events * LONG), scaling.report))
+        parts.append(_driven("workers", given.rounds, WORKERS.runs(given.events * LONG), WORKERS.report))
     if every or given.part == "numbers":
-        parts.append(_driven("numbers", given.rounds, numbers.runs(given.events * LONG), numbers.report))
+        parts.append(_driven("numbers", given.rounds, NUMBERS.runs(given.events * LONG), NUMBERS.report))
     if every or given.part == "leads":
         seconds = leads.seconds(given.leads, given.events)
         parts.append(Part("leads", seconds, lambda broker: (leads.report(broker, given.leads, given.events), True)))

@@ -2,7 +2,7 @@
 
 The driver makes topics for engines that bring none; ours need a facts topic with log-append time, so it makes its own
 and only publishes to the driver's conversions and transitions. With `WORKERS=n` it makes way for n of them (`several.py`), with
-`NUMBERS=off` it counts nothing (`numbers.py`).
+`NUMBERS=off` it counts nothing (`variants.py`).
 """
 
 import os
