@@ -4,16 +4,18 @@ The end is asked with READ_UNCOMMITTED (ER-22): the last stable offset hides com
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 
 from processors.engine.admin import AdminClient, OffsetSpec
 from processors.engine.lanes import Place
 from processors.engine.triage import Verdict, ending, error_of, triage
+
+Answer = TypeVar("Answer")
 
 _TIMEOUT = 10.0
 _REFRESH = 2.0
@@ -88,14 +90,7 @@ class BoundsQuestion:
 
 def bounds_of(admin: AdminClient, places: Iterable[Place]) -> dict[Place, Bounds]:
     """The bounds of partitions, for whoever may wait for them; raises `Stop` when the brokers do not say."""
-    questions = {place: BoundsQuestion(admin, place) for place in places}
-    found: dict[Place, Bounds] = {}
-    while len(found) < len(questions):
-        for place, question in questions.items():
-            if place not in found and (answer := question.answer()) is not None:
-                found[place] = answer
-        time.sleep(_PAUSE)
-    return found
+    return _answers({place: BoundsQuestion(admin, place).answer for place in places})
 
 
 def ends_of(admin: AdminClient, places: Iterable[Place], isolation: IsolationLevel) -> dict[Place, int]:
@@ -105,11 +100,15 @@ def ends_of(admin: AdminClient, places: Iterable[Place], isolation: IsolationLev
         Stop: The brokers do not say.
     """
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    questions = {place: OffsetQuestion(admin, place, latest, isolation) for place in places}
-    found: dict[Place, int] = {}
+    return _answers({place: OffsetQuestion(admin, place, latest, isolation).answer for place in places})
+
+
+def _answers(questions: Mapping[Place, Callable[[], Answer | None]]) -> dict[Place, Answer]:
+    """Ask each again until it is answered."""
+    found: dict[Place, Answer] = {}
     while len(found) < len(questions):
         for place, question in questions.items():
-            if place not in found and (answer := question.answer()) is not None:
+            if place not in found and (answer := question()) is not None:
                 found[place] = answer
         time.sleep(_PAUSE)
     return found

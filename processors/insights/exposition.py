@@ -6,7 +6,7 @@ definitions know is there from the start, at 0, and no label has more values tha
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
@@ -16,13 +16,14 @@ from processors.metrics.outlines import FunnelOutline, Outlines
 from processors.projection.answers import Value
 from processors.projection.journal import Tallied, Violated
 from processors.projection.totals import Both, ConversionTotals, PlaceTotals, SliceTotals, Totals
+from schemas.metrics import Reason
 
 NOWHERE = "(none)"
 """No stage, in `from_stage` and `to_stage`."""
 CURRENCIES = 50
 """Values of the label `currency`, where `limits.label_values` does not say less."""
 _POLICIES = ("skip", "backward")
-_REASONS = ("late", "deletion", "definition", "identity", "merge", "erasure")
+_REASONS = tuple(reason for reason in get_args(Reason) if reason != "live")
 
 _PLACES = {
     "stage": (

@@ -40,7 +40,7 @@ class Weighted(Shape):
 
 
 class Lengths(Shape):
-    """A distribution of lengths in seconds: the mean is exact, the others within 1 %. `untimed` have no length."""
+    """A distribution of lengths in seconds: the mean is exact, the others within 0.5 %. `untimed` have no length."""
 
     timed: int
     untimed: int

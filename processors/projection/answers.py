@@ -1,6 +1,6 @@
 """Answers of the projection, as values. Lengths are in microseconds, money is by currency; None is "no data", never 0."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal, NamedTuple
 
@@ -203,7 +203,3 @@ class Version(NamedTuple):
     number: int
     began: date
     reason: str
-
-
-Daily = Mapping[date, int]
-"""A number by day; days without one are left out."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from processors.metrics.days import ALWAYS, day_of
-from processors.projection.answers import About, Correction, Daily, Difference, Reconciled
+from processors.metrics.days import ALWAYS
+from processors.projection.answers import About, Correction, Difference, Reconciled
 from processors.projection.database import Asked, within
 from processors.projection.funnels import Question, net
 
@@ -89,14 +89,3 @@ def _ended(asked: Question) -> Iterator[Reconciled]:
             found = [*found, Difference(MOVED_ON, "these days", now - entered)]
         if place.kind == "outcome" and found:
             yield Reconciled("ended", place.name, "standing", reported.get(key, 0), now, found)
-
-
-def daily(asked: Question, name: str, field: str) -> Daily:
-    """A restated number of a place or conversion by day.
-
-    Raises:
-        KeyError: The field is none of `FIELDS`.
-    """
-    kind = {field: kind for kind, fields in FIELDS.items() for field in fields}[field]
-    named = Asked(kind, asked.of, asked.days, where="name = ?", parameters=(name,))
-    return {day_of(day): amount for day, amount in asked.database.sums(named, net(field), "day") if amount}

@@ -6,9 +6,9 @@ from processors.metrics.days import ALWAYS, EARLIER, Span, day_at, day_of
 from processors.metrics.exchange import Exchange
 from processors.metrics.folding import fold, shown
 from processors.metrics.outlines import FunnelOutline, Outlines, RateOutline, SegmentOutline
-from processors.projection.answers import Cohort, Correction, Daily, Funnel, Reconciled, Slice, Step, Value, Version
+from processors.projection.answers import Cohort, Correction, Funnel, Reconciled, Slice, Step, Value, Version
 from processors.projection.cohorts import cohort, cohorts, period
-from processors.projection.corrections import corrections, daily, reconciled
+from processors.projection.corrections import corrections, reconciled
 from processors.projection.database import Database
 from processors.projection.funnels import Question, funnel
 from processors.projection.ledger import Ledger
@@ -94,10 +94,6 @@ class Projection:
     def corrections(self, outline: FunnelOutline, of: Slice, days: Span = ALWAYS) -> list[Correction]:
         """What was corrected on some days, by reason."""
         return [*corrections(self._question(outline, of, days, 0))]
-
-    def daily(self, outline: FunnelOutline, of: Slice, name: str, field: str, days: Span = ALWAYS) -> Daily:
-        """A number of a place or conversion by day, restated: a field of `FIELDS`, such as `reached_first` or `counted`."""
-        return daily(self._question(outline, of, days, 0), name, field)
 
     def totals(self, outline: FunnelOutline) -> Totals:
         """Sums over all days, announced and taken back side by side."""

@@ -81,7 +81,8 @@ def test_every_difference_between_reported_and_restated_has_its_reason() -> None
         assert number.reported + sum(each.amount for each in number.differences) == number.restated
     assert Correction("entries", "a", "touched_every", "deletion", 0, 1) in projection.corrections(outline, of)
     assert Correction("conversions", "demo", "counted", "late", 1, 0) in projection.corrections(outline, of, JANUARY)
-    assert projection.daily(outline, of, "a", "touched_every") == {date(2025, 12, 30): 3, date(2026, 1, 10): 6}
+    by_day = {day: projection.funnel(outline, of, 0, Span(day, day)).places[0] for day in (date(2025, 12, 30), date(2026, 1, 10))}
+    assert {day: place.restated.touched_every for day, place in by_day.items()} == {date(2025, 12, 30): 3, date(2026, 1, 10): 6}
 
 
 def test_rule_23_a_version_that_begins_within_a_period_is_named() -> None:
