@@ -11,6 +11,7 @@ import msgspec
 
 from processors.cli.letters import view
 from processors.shown.masking import Mask
+from processors.shown.wording import place_name
 from processors.state.rows import RESERVED
 from processors.topology import letters, rows
 from processors.topology.letters import DeadLetter, Stored, described_time
@@ -18,6 +19,7 @@ from schemas.facts import Continue, Fact, Message, Watermark, entity_key
 
 _decode_message = msgspec.msgpack.Decoder(Message).decode
 _INSTANTS = {"occurred_at", "broker_time", "effective_at", "entered_at", "moved_at", "first_at", "last_at", "instant", "due"}
+_NOWHERE = "no place"
 _ENTITY = slice(1, 17)
 """Where the key of a row holds the entity (`schemas.facts.entity_key`)."""
 
@@ -55,8 +57,9 @@ def shown(role: str, record: Stored, mask: Mask) -> Shown:
 
 def _transition(record: Stored, mask: Mask) -> Shown:
     body = _json(record)
-    places = frozenset([*(_name(point) for point in (body["from"], body["to"]) if point), *body["skipped"]])
-    line = f"{body['kind']} {_name(body['from'])} → {_name(body['to'])}, {_operation(body)}"
+    source, target = (place_name(body[end], _NOWHERE) for end in ("from", "to"))
+    places = frozenset([source, target, *body["skipped"]]) - {_NOWHERE}
+    line = f"{body['kind']} {source} → {target}, {_operation(body)}"
     return _published(record, mask, body, line)._replace(places=places)
 
 
@@ -80,8 +83,9 @@ def _lead(record: Stored, mask: Mask) -> Shown:
         return Shown(key, None, f"{key}  gone", entity_key(identifier), funnel)
     body = _json(record)
     here = body["position"]
-    line = f"{key}  stands at {_name(here)}" + (f" since {here['entered_at']}" if here else "")
-    places = frozenset({_name(here)} if here else ())
+    place = place_name(here, _NOWHERE)
+    line = f"{key}  stands at {place}" + (f" since {here['entered_at']}" if here else "")
+    places = frozenset({place}) - {_NOWHERE}
     return Shown(key, mask.body(body), line, entity_key(identifier), funnel, places)
 
 
@@ -209,12 +213,6 @@ def _of_fact(fact: Fact, value: Mapping[str, Any]) -> str:
 def _operation(body: Mapping[str, Any]) -> str:
     number = f", sequence {body['sequence']}" if "sequence" in body else ""
     return f"{body['funnel']} v{body['version']}, at {body['effective_at']} ({body['op']}, revision {body['revision']}{number})"
-
-
-def _name(point: Mapping[str, Any] | None) -> str:
-    """The place that a published point names."""
-    found = (point or {}).get("stage") or (point or {}).get("outcome") or (point or {}).get("detour")
-    return str(found) if found else "no place"
 
 
 def _json(record: Stored) -> Any:

@@ -27,6 +27,7 @@ from processors.cli.number_tables import funnel_table
 from processors.cli.projections import empty, metrics_of
 from processors.engine.stop import ENVIRONMENT, Stop
 from processors.projection.answers import Funnel
+from processors.shown.wording import place_name
 from processors.simulation.traffic import Traffic
 
 FUNNEL = "hubspot-lifecycle.yml"
@@ -245,15 +246,8 @@ def _move(body: dict[str, Any]) -> Text:
     style = {"regress": "yellow", "outcome": "green"}.get(body["kind"], "") if body["op"] == "announce" else "magenta"
     lead = body["subject"]["id"]
     skipped = f"  skipping {', '.join(body['skipped'])}" if body["skipped"] else ""
-    return Text(
-        f"  {lead:<14} {body['op']:<9}{body['kind']:<9}{_place(body['from'])} → {_place(body['to'])}{skipped}", style=style
-    )
-
-
-def _place(position: dict[str, Any] | None) -> str:
-    if position is None:
-        return "(none)"
-    return str(position.get("stage") or position.get("outcome") or position.get("detour"))
+    source, target = (place_name(body[end], "(none)") for end in ("from", "to"))
+    return Text(f"  {lead:<14} {body['op']:<9}{body['kind']:<9}{source} → {target}{skipped}", style=style)
 
 
 def _line(watch: _Watch, left: float) -> str:

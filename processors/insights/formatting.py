@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from processors.metrics.rates import Share
+from processors.shown.wording import place_name
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, format_instant
 
 NO_DATA = "\N{EN DASH}"
@@ -70,9 +71,7 @@ def level(share: Share) -> str:
 
 def position(place: Mapping[str, Any] | None) -> str:
     """The name of a published position."""
-    if place is None:
-        return "no stage"
-    return str(place.get("stage") or place.get("outcome") or place.get("detour"))
+    return place_name(place, "no stage")
 
 
 FILTERS: dict[str, Callable[..., str]] = {

@@ -4,7 +4,8 @@ Definitions are written for a machine to judge; here each node of a condition an
 reads without the language at hand: `deal.stage is validated`, `the event Demo Requested`.
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Any
 
 from processors.classification.signals import fields_in
 from processors.classification.unmet import Unmet
@@ -186,3 +187,9 @@ def date_words(instant: int) -> str:
     year, month, day = date.split("-")
     clock = time[:5] if time[5:] == ":00" else time[:8]
     return f"{int(day)} {_MONTHS[int(month) - 1]} {int(year)}, {clock}"
+
+
+def place_name(position: Mapping[str, Any] | None, nowhere: str) -> str:
+    """The stage, outcome or detour that a published position names; `nowhere` where there is none."""
+    named = ((position or {}).get(kind) for kind in ("stage", "outcome", "detour"))
+    return str(next(filter(None, named), nowhere))
