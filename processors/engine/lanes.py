@@ -73,7 +73,7 @@ class Lane:
             self.committed = self.next
         elif self.start is not None:  # it is read again from there, and what waits comes again after it
             self.next = self.start
-            self.waiting.release()
+            self.waiting.clear()
         self.start = None
         self.taken = 0
         self.frontier.settle(committed=committed)

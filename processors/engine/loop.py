@@ -76,7 +76,7 @@ class Loop:
         self._health = parts.health
         self._errors = parts.errors
         self._stopping = parts.stopping
-        self._merge = Merge(parts.lanes, parts.settings.limits.batch_records // 2, parts.settings.limits.batch_bytes)
+        self._merge = Merge(parts.lanes, parts.settings.limits.batch_records, parts.settings.limits.batch_bytes)
         self._rewinding: list[tuple[Lane, int]] = []
         self._aborts = 0
         self._began = 0.0
@@ -134,15 +134,16 @@ class Loop:
         """Step 3. Caught up: what is there now. Behind: until a limit (ER-10)."""
         processing, limits, consume = self._processing, self._limits, self._consumer.consume
         self._began = time.monotonic()
+        room = limits.batch_records
         while records:
-            processing.take(self._merge.arrange(records))
+            processing.take(self._merge.arrange(records, room))
             now = time.monotonic()
-            room = limits.batch_records - processing.records - self._merge.holds
+            room = limits.batch_records - processing.records
             if room <= 0 or processing.size >= limits.batch_bytes or now - self._began >= limits.batch_time:
                 return
             gap = _GAP if processing.records >= _BACKLOG else self._committed_at + _GAP - now
             records = self._received(consume(min(room, _CHUNK), max(gap, 0.0)))
-        processing.take(self._merge.rest())
+        processing.take(self._merge.rest(room))
 
     def _tell(self) -> None:
         """The watermarks of step 4; not from within a callback, where records are on their way that nobody has taken."""

@@ -4,11 +4,12 @@ A worker that catches up gets a long run of one partition, then a long run of th
 facts of the others late, which costs a refold and publishes corrections that nobody would have seen in live traffic. So
 records that lie ahead of what the other partitions have delivered wait, for the next transaction if need be. Nobody is
 waited for once nothing more is there to be read, for longer than a second (what this worker works in between is no waiting),
-or once more waits than a transaction may hold: it is about order, never about being right (invariant 1).
+or once more waits than a transaction may hold: it is about order, never about being right (invariant 1). What waits is no part
+of a transaction yet: it is taken, the earliest first, as far as there is room in one.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from math import inf
 
@@ -45,10 +46,14 @@ class Merge:
         """Records that wait."""
         return sum(lane.waiting.records for lane in self._lanes.values())
 
-    def arrange(self, records: Sequence[Message]) -> list[Run]:
+    def arrange(self, records: Sequence[Message], room: int) -> list[Run]:
         """What of these and of the waiting records may be taken now.
 
         Errors and facts pass: facts are in the order of their own log. Records of partitions that are not ours go (ER-21).
+
+        Args:
+            records: As they came; no more than there is room for.
+            room: Records that may be taken.
         """
         self._look()
         sources = [lane for lane in self._lanes.values() if lane.source]
@@ -60,27 +65,26 @@ class Merge:
                 lane.waiting.add(run, self._waited)
             elif lane is not None or place == _NOWHERE:
                 taken.append((lane, run))
-        return taken + self._level(sources)
+        return taken + self._level(sources, room - sum(len(run) for _, run in taken))
 
-    def rest(self) -> list[Run]:
-        """Everything that waits: nothing more is there to be read, so everybody has caught up."""
+    def rest(self, room: int) -> list[Run]:
+        """What waits, as far as there is room: nothing more is there to be read, so everybody has caught up."""
         for lane in self._lanes.values():
             lane.waiting.awaited = False
-        return _released(self._lanes.values())
+        return _released(list(self._lanes.values()), inf, room)
 
     def _look(self) -> None:
         """Go on with the clock of who waits."""
         before, self._looked_at = self._looked_at, time.monotonic()
         self._waited += min(self._looked_at - before, _ONE_LOOK)
 
-    def _level(self, sources: Sequence[Lane]) -> list[Run]:
+    def _level(self, sources: Sequence[Lane], room: int) -> list[Run]:
         """The waiting records up to where every partition has come that is expected to deliver more."""
-        taken = _released(sources, min((lane.waiting.reached for lane in sources if lane.waiting.awaited), default=inf))
         if self._too_much([lane.waiting for lane in sources]):
             for lane in sources:
                 lane.waiting.awaited = lane.waiting.records > 0  # who keeps everybody waiting is not expected any more
-            taken += _released(sources)
-        return taken
+            return _released(sources, inf, room)
+        return _released(sources, min((lane.waiting.reached for lane in sources if lane.waiting.awaited), default=inf), room)
 
     def _too_much(self, sources: Sequence[Waiting]) -> bool:
         return bool(sources) and (
@@ -90,8 +94,16 @@ class Merge:
         )
 
 
-def _released(lanes: Iterable[Lane], level: float = inf) -> list[Run]:
-    return [(lane, records) for lane in lanes if lane.waiting.records and (records := lane.waiting.release(level))]
+def _released(lanes: Sequence[Lane], level: float, room: int) -> list[Run]:
+    """The waiting records up to a Kafka time in milliseconds; the earliest where there is no room for all."""
+    if 0 < room < sum(lane.waiting.records for lane in lanes):
+        level = min(level, sorted(time for lane in lanes for time in lane.waiting.times())[room - 1])
+    released: list[Run] = []
+    for lane in lanes:
+        if room > 0 and lane.waiting.records and (records := lane.waiting.release(level, room)):
+            released.append((lane, records))
+            room -= len(records)
+    return released
 
 
 _NOWHERE = ("", -1)

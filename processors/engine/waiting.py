@@ -1,7 +1,8 @@
 """The records of one source partition that came and were not taken yet: other partitions have not come as far (`merge`)."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from math import inf
 from typing import NamedTuple
 
@@ -47,18 +48,29 @@ class Waiting:
         self.records += len(records)
         self.size += sum(map(len, records))  # a message is as long as its value
 
-    def release(self, level: float = inf) -> list[Message]:
-        """Those up to a Kafka time in milliseconds, or all; what lies behind a later record stays behind it."""
+    def times(self) -> Iterator[int]:
+        """Kafka times in milliseconds that each may be taken at: the latest of its own and those before, which none overtakes."""
+        return accumulate((record.timestamp()[1] for _, records in self._runs for record in records), max)
+
+    def release(self, level: float, most: int) -> list[Message]:
+        """Those up to a Kafka time in milliseconds, so many at most; what lies behind a later record stays behind it."""
         released: list[Message] = []
-        whole = self.reached <= level
-        while self._runs:
+        while self._runs and most > 0:
             arrived, records = self._runs.popleft()
-            if not whole and records[-1].timestamp()[1] > level:
+            upto = len(records)
+            if records[-1].timestamp()[1] > level:
                 upto = next(index for index, record in enumerate(records) if record.timestamp()[1] > level)
+            upto = min(upto, most)
+            most -= upto
+            released += records[:upto]
+            if upto < len(records):
                 self._runs.appendleft(_Run(arrived, records[upto:]))
-                released += records[:upto]
                 break
-            released += records
         self.records -= len(released)
         self.size -= sum(map(len, released))
         return released
+
+    def clear(self) -> None:
+        """Forget all that wait."""
+        self._runs.clear()
+        self.records = self.size = 0

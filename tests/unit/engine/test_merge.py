@@ -36,51 +36,51 @@ def taken(found: Any) -> list[tuple[int, int]]:
 
 def test_what_lies_ahead_waits_for_the_others() -> None:
     merge = Merge(lanes(), 100, 100)
-    assert taken(merge.arrange(records(0, 1, 5, 9))) == []
-    assert taken(merge.arrange(records(1, 2, 6))) == [(0, 1), (0, 5), (1, 2), (1, 6)]
+    assert taken(merge.arrange(records(0, 1, 5, 9), 100)) == []
+    assert taken(merge.arrange(records(1, 2, 6), 100)) == [(0, 1), (0, 5), (1, 2), (1, 6)]
     assert merge.holds
-    assert taken(merge.arrange(records(1, 12, first=2))) == [(0, 9)]
-    assert taken(merge.rest()) == [(1, 12)]
+    assert taken(merge.arrange(records(1, 12, first=2), 100)) == [(0, 9)]
+    assert taken(merge.rest(100)) == [(1, 12)]
     assert not merge.holds
 
 
 def test_once_nothing_more_is_there_nobody_is_waited_for() -> None:
     """As in live traffic: the next record of a partition is taken at once."""
     merge = Merge(lanes(), 100, 100)
-    merge.rest()
-    assert taken(merge.arrange(records(0, 7))) == [(0, 7)]
-    assert taken(merge.arrange(records(1, 3))) == [(1, 3)]
+    merge.rest(100)
+    assert taken(merge.arrange(records(0, 7), 100)) == [(0, 7)]
+    assert taken(merge.arrange(records(1, 3), 100)) == [(1, 3)]
 
 
 def test_the_order_of_a_partition_is_kept_whatever_its_times() -> None:
     merge = Merge(lanes(), 100, 100)
-    merge.arrange(records(0, 9, 1, 20))
-    first = taken(merge.arrange(records(1, 8)))
+    merge.arrange(records(0, 9, 1, 20), 100)
+    first = taken(merge.arrange(records(1, 8), 100))
     assert first == [(1, 8)]
-    assert taken(merge.arrange(records(1, 15, first=1))) == [(0, 9), (0, 1), (1, 15)]
+    assert taken(merge.arrange(records(1, 15, first=1), 100)) == [(0, 9), (0, 1), (1, 15)]
 
 
 def test_facts_pass_and_strangers_go() -> None:
     merge = Merge(lanes(), 100, 100)
     facts, stranger = [cast(Any, Timed(0, 0, 99, topic="facts"))], [cast(Any, Timed(7, 0, 99))]
-    assert taken(merge.arrange([*records(0, 50), *facts, *stranger])) == [(0, 99)]
+    assert taken(merge.arrange([*records(0, 50), *facts, *stranger], 100)) == [(0, 99)]
 
 
 @pytest.mark.parametrize(("most_records", "most_bytes"), [(3, 100), (100, 3)])
 def test_a_partition_that_delivers_nothing_holds_up_a_bounded_amount(most_records: int, most_bytes: int) -> None:
     merge = Merge(lanes(), most_records, most_bytes)
-    assert taken(merge.arrange(records(0, 1, 2, 3))) == []
-    assert taken(merge.arrange(records(0, 4, first=3))) == [(0, 1), (0, 2), (0, 3), (0, 4)]
-    assert taken(merge.arrange(records(0, 5, first=4))) == [(0, 5)], "it is not expected any more"
+    assert taken(merge.arrange(records(0, 1, 2, 3), 100)) == []
+    assert taken(merge.arrange(records(0, 4, first=3), 100)) == [(0, 1), (0, 2), (0, 3), (0, 4)]
+    assert taken(merge.arrange(records(0, 5, first=4), 100)) == [(0, 5)], "it is not expected any more"
 
 
 def test_nothing_waits_longer_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """A partition that is days behind must not hold up live traffic."""
     merge = Merge(lanes(), 100, 100)
-    merge.arrange([*records(0, 1_000), *records(1, 5)])
+    merge.arrange([*records(0, 1_000), *records(1, 5)], 100)
     assert merge.holds
     monkeypatch.setattr(module, "_LONGEST", 0.0)
-    assert taken(merge.arrange(records(1, 6, first=1))) == [(1, 6), (0, 1_000)]
+    assert taken(merge.arrange(records(1, 6, first=1), 100)) == [(0, 1_000), (1, 6)]
 
 
 def test_what_the_worker_works_between_two_looks_is_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +88,8 @@ def test_what_the_worker_works_between_two_looks_is_no_waiting(monkeypatch: pyte
     clock = iter(range(0, 1_000, 10))  # ten seconds from look to look
     monkeypatch.setattr("processors.engine.merge.time.monotonic", lambda: next(clock))
     merge = Merge(lanes(), 100, 100)
-    merge.arrange([*records(0, 1_000), *records(1, 5)])
-    found = [taken(merge.arrange(records(1, 5 + offset, first=offset))) for offset in range(1, 30)]
+    merge.arrange([*records(0, 1_000), *records(1, 5)], 100)
+    found = [taken(merge.arrange(records(1, 5 + offset, first=offset), 100)) for offset in range(1, 30)]
     assert (0, 1_000) not in [record for looks in found[:18] for record in looks], "a second is twenty looks"
     assert (0, 1_000) in [record for looks in found for record in looks]
 
@@ -97,7 +97,7 @@ def test_what_the_worker_works_between_two_looks_is_no_waiting(monkeypatch: pyte
 def test_what_waits_is_read_again_when_its_transaction_is_aborted() -> None:
     flowing = lanes()
     merge = Merge(flowing, 100, 100)
-    merge.arrange([*records(0, 1, 9), *records(1, 5)])
+    merge.arrange([*records(0, 1, 9), *records(1, 5)], 100)
     lane = flowing["in", 0]
     lane.start = 0  # the record that was taken
     lane.settle(committed=False)
@@ -108,11 +108,44 @@ def test_what_waits_of_a_partition_that_is_left_alone_comes_before_what_follows(
     """KIP-848 takes single partitions away: the rest of the lanes stay, with what waits of them (ER-2)."""
     flowing = lanes()
     merge = Merge(flowing, 100, 100)
-    merge.arrange([*records(0, 1, 9), *records(1, 5)])
+    merge.arrange([*records(0, 1, 9), *records(1, 5)], 100)
     del flowing["in", 1]
-    assert taken(merge.arrange(records(0, 12, first=2))) == [(0, 9), (0, 12)]
+    assert taken(merge.arrange(records(0, 12, first=2), 100)) == [(0, 9), (0, 12)]
 
 
 def test_a_partition_alone_waits_for_nobody() -> None:
     merge = Merge(lanes(partitions=1), 100, 100)
-    assert taken(merge.arrange(records(0, 3, 1))) == [(0, 3), (0, 1)]
+    assert taken(merge.arrange(records(0, 3, 1), 100)) == [(0, 3), (0, 1)]
+
+
+def test_no_more_is_taken_than_there_is_room_for_and_of_that_the_earliest() -> None:
+    merge = Merge(lanes(), 100, 100)
+    assert taken(merge.arrange([*records(0, 1, 4, 6), *records(1, 2, 3, 8)], 4)) == [(0, 1), (0, 4), (1, 2), (1, 3)]
+    assert taken(merge.arrange([], 1)) == [(0, 6)]
+    assert taken(merge.rest(0)) == []
+    assert taken(merge.rest(1)) == [(1, 8)]
+    assert not merge.holds
+
+
+def test_facts_take_room_as_well() -> None:
+    merge = Merge(lanes(), 100, 100)
+    facts = [cast(Any, Timed(0, offset, 99, topic="facts")) for offset in range(2)]
+    assert taken(merge.arrange([*records(0, 1, 2), *records(1, 3), *facts], 3)) == [(0, 99), (0, 99), (0, 1)]
+
+
+def test_records_of_one_time_find_room_in_turn() -> None:
+    """A batch that was stamped at once: no time lies between its records, and yet each transaction takes some of them."""
+    merge = Merge(lanes(), 100, 100)
+    assert len(taken(merge.arrange([*records(0, 7, 7, 7), *records(1, 7, 7)], 2))) == 2
+    assert len(taken(merge.rest(2))) == 2
+    assert len(taken(merge.rest(2))) == 1
+
+
+def test_who_lies_behind_a_later_record_never_stops_what_waits() -> None:
+    """Times go back within a partition: an earlier one behind a later one is taken after it, and something is always taken."""
+    merge = Merge(lanes(), 2, 100)
+    merge.arrange(records(0, 9), 1)
+    merge.arrange([*records(0, 1, first=1)], 0)
+    found = [taken(merge.arrange(records(1, 5), 1))]
+    found += [taken(merge.rest(1)) for _ in range(2)]
+    assert found == [[(1, 5)], [(0, 9)], [(0, 1)]]
