@@ -3,15 +3,15 @@
 A worker that catches up gets a long run of one partition, then a long run of the next. What is read first would make the
 facts of the others late, which costs a refold and publishes corrections that nobody would have seen in live traffic. So
 records that lie ahead of what the other partitions have delivered wait, for the next transaction if need be. Nobody is
-waited for once nothing more is there to be read, for longer than a second (what this worker works in between is no waiting),
-or once more waits than a transaction may hold: it is about order, never about being right (invariant 1). What waits is no part
-of a transaction yet: it is taken, the earliest first, as far as there is room in one.
+waited for once nothing more is there to be read, or for longer than a second (what this worker works in between is no waiting),
+and the earliest go on once more wait than a transaction may hold: it is about order, never about being right (invariant 1). What
+waits is no part of a transaction yet: it is taken, the earliest first, as far as there is room in one.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from math import inf
+from math import ceil, inf
 
 from confluent_kafka import Message
 
@@ -65,7 +65,7 @@ class Merge:
                 lane.waiting.add(run, self._waited)
             elif lane is not None or place == _NOWHERE:
                 taken.append((lane, run))
-        return taken + self._level(sources, room - sum(len(run) for _, run in taken))
+        return taken + self._level(sources, room - _records(taken))
 
     def rest(self, room: int) -> list[Run]:
         """What waits, as far as there is room: nothing more is there to be read, so everybody has caught up."""
@@ -79,19 +79,22 @@ class Merge:
         self._waited += min(self._looked_at - before, _ONE_LOOK)
 
     def _level(self, sources: Sequence[Lane], room: int) -> list[Run]:
-        """The waiting records up to where every partition has come that is expected to deliver more."""
-        if self._too_much([lane.waiting for lane in sources]):
+        """What waits up to where every partition has come that is expected to deliver more, and what is too much to wait."""
+        if min((lane.waiting.since for lane in sources), default=inf) < self._waited - _LONGEST:
             for lane in sources:
                 lane.waiting.awaited = lane.waiting.records > 0  # who keeps everybody waiting is not expected any more
             return _released(sources, inf, room)
-        return _released(sources, min((lane.waiting.reached for lane in sources if lane.waiting.awaited), default=inf), room)
+        taken = _released(sources, min((lane.waiting.reached for lane in sources if lane.waiting.awaited), default=inf), room)
+        return taken + _released(sources, inf, min(room - _records(taken), self._excess([lane.waiting for lane in sources])))
 
-    def _too_much(self, sources: Sequence[Waiting]) -> bool:
-        return bool(sources) and (
-            sum(waiting.records for waiting in sources) > self._most_records
-            or sum(waiting.size for waiting in sources) > self._most_bytes
-            or min(waiting.since for waiting in sources) < self._waited - _LONGEST
-        )
+    def _excess(self, sources: Sequence[Waiting]) -> int:
+        """How many records more wait than may. Of bytes about: by the mean size of those that wait."""
+        records, size = sum(waiting.records for waiting in sources), sum(waiting.size for waiting in sources)
+        return max(records - self._most_records, ceil(records * (1 - self._most_bytes / size)) if size else 0)
+
+
+def _records(runs: Iterable[Run]) -> int:
+    return sum(len(records) for _, records in runs)
 
 
 def _released(lanes: Sequence[Lane], level: float, room: int) -> list[Run]:

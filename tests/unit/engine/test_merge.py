@@ -70,8 +70,9 @@ def test_facts_pass_and_strangers_go() -> None:
 def test_a_partition_that_delivers_nothing_holds_up_a_bounded_amount(most_records: int, most_bytes: int) -> None:
     merge = Merge(lanes(), most_records, most_bytes)
     assert taken(merge.arrange(records(0, 1, 2, 3), 100)) == []
-    assert taken(merge.arrange(records(0, 4, first=3), 100)) == [(0, 1), (0, 2), (0, 3), (0, 4)]
-    assert taken(merge.arrange(records(0, 5, first=4), 100)) == [(0, 5)], "it is not expected any more"
+    assert taken(merge.arrange(records(0, 4, first=3), 100)) == [(0, 1)], "the earliest goes on"
+    assert taken(merge.arrange(records(0, 5, 6, first=4), 100)) == [(0, 2), (0, 3)]
+    assert taken(merge.arrange(records(1, 4), 100)) == [(0, 4), (1, 4)], "and it is still expected"
 
 
 def test_nothing_waits_longer_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
