@@ -8,9 +8,10 @@ and the earliest go on once more wait than a transaction may hold: it is about o
 waits is no part of a transaction yet: it is taken, the earliest first, as far as there is room in one.
 """
 
+import heapq
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from math import ceil, inf
 
 from confluent_kafka import Message
@@ -100,7 +101,7 @@ def _records(runs: Iterable[Run]) -> int:
 def _released(lanes: Sequence[Lane], level: float, room: int) -> list[Run]:
     """The waiting records up to a Kafka time in milliseconds; the earliest where there is no room for all."""
     if 0 < room < sum(lane.waiting.records for lane in lanes):
-        level = min(level, sorted(time for lane in lanes for time in lane.waiting.times())[room - 1])
+        level = min(level, next(islice(heapq.merge(*(lane.waiting.times() for lane in lanes)), room - 1, None)))
     released: list[Run] = []
     for lane in lanes:
         if room > 0 and lane.waiting.records and (records := lane.waiting.release(level, room)):
