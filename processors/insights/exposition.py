@@ -134,11 +134,15 @@ def of_itself(status: Status, records: dict[str, int], unreadable: dict[str, int
         left_out.add_metric((topic,), unreadable.get(topic, 0))
     gauges = (
         ("ready", "1 once everything was read that was there at the start.", int(status.ready)),
-        ("behind_records", "Offsets between what was read and the committed end.", status.behind or 0),
+        ("behind_records", "Offsets between what was read and the committed end.", status.behind),
         ("as_of_timestamp_seconds", "Until when the numbers are complete.", (status.as_of or 0) / 1e6),
         ("kafka_up", "0 while Kafka does not answer.", int(status.silent_since is None)),
     )
-    families = [GaugeMetricFamily(f"funnelstream_insights_{name}", line, value=number) for name, line, number in gauges]
+    families = [
+        GaugeMetricFamily(f"funnelstream_insights_{name}", line, value=number)
+        for name, line, number in gauges
+        if number is not None
+    ]
     return _text([*families, read, left_out])
 
 
