@@ -135,7 +135,7 @@ def of_itself(status: Status, records: dict[str, int], unreadable: dict[str, int
     gauges = (
         ("ready", "1 once everything was read that was there at the start.", int(status.ready)),
         ("behind_records", "Offsets between what was read and the committed end.", status.behind),
-        ("as_of_timestamp_seconds", "Until when the numbers are complete.", (status.as_of or 0) / 1e6),
+        ("as_of_timestamp_seconds", "Until when every partition is read; 0: not known yet.", (status.as_of or 0) / 1e6),
         ("kafka_up", "0 while Kafka does not answer.", int(status.silent_since is None)),
     )
     families = [
