@@ -23,7 +23,15 @@ _DAYS = ("day", "recorded")
 _LENGTHS = ("entered_us", "total_us")
 _SPARSE = ("amounts", "amounts_retracted", "amounts_started", "amounts_converted", "buckets")
 _COUNTS = tuple(field for field in Metric.__struct_fields__ if field not in (*_TEXTS, *_DAYS, *_LENGTHS, *_SPARSE, "partition"))
-_COLUMNS = ("key", *_TEXTS, *_DAYS, *_COUNTS, *(f"{each[:-2]}{part}" for each in _LENGTHS for part in ("s", "rest")), *_SPARSE)
+_COLUMNS = (
+    "key",
+    "partition",
+    *_TEXTS,
+    *_DAYS,
+    *_COUNTS,
+    *(f"{each[:-2]}{part}" for each in _LENGTHS for part in ("s", "rest")),
+    *_SPARSE,
+)
 
 _SCHEMA = f"""
 CREATE TABLE metric ({", ".join(f'"{column}"' for column in _COLUMNS)}, UNIQUE (key));
@@ -126,7 +134,7 @@ def within(column: str, days: Span) -> tuple[str, list[int]]:
 
 
 def _row(key: bytes, metric: Metric) -> list[Any]:
-    values: list[Any] = [key]
+    values: list[Any] = [key, metric.partition]
     values += [getattr(metric, field) for field in _TEXTS]
     values.append(number_of(metric.day if metric.day is not None else EARLIER))
     values.append(number_of(metric.recorded if metric.recorded is not None else EARLIER) if metric.reason is not None else None)

@@ -1,6 +1,6 @@
 """The projection of the metrics topic: funnels, cohorts and corrections as they are asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from processors.metrics.days import ALWAYS, EARLIER, Span, day_at, day_of
 from processors.metrics.exchange import Exchange
@@ -95,9 +95,9 @@ class Projection:
         """What was corrected on some days, by reason."""
         return [*corrections(self._question(outline, of, days, 0))]
 
-    def totals(self, outline: FunnelOutline) -> Totals:
-        """Sums over all days, announced and taken back side by side."""
-        return totals(self._database, outline)
+    def totals(self, outline: FunnelOutline, folded: Mapping[int, int]) -> Totals:
+        """Sums over all days, announced and taken back side by side; `folded` leaves out what is about to be in another sum."""
+        return totals(self._database, outline, folded)
 
     def split_totals(self, outline: FunnelOutline, values: Sequence[Value], days: Span = ALWAYS) -> list[SliceTotals]:
         """Who reached each place and who stands there, for each of the values of a segment (`values`)."""
