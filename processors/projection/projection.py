@@ -53,19 +53,15 @@ class Projection:
 
         Their order is that of all days together, so that a value has one name whatever is asked.
         """
-        group = "FROM metric WHERE funnel = ? AND grain = ? AND segment = ?"
-        named = (outline.funnel, outline.grain, segment.name)
-        ranked = self._database.rows(
-            f"SELECT segment_value, SUM(reached_first - reached_first_retracted) AS entries {group}"
-            " GROUP BY segment_value ORDER BY entries DESC, segment_value LIMIT ?",
-            [*named, shown(segment.top, self.outlines.label_values)],
-        )
-        [(count,)] = self._database.rows(f"SELECT COUNT(DISTINCT segment_value) {group}", named)
+        of, named = "funnel = ? AND grain = ? AND segment = ?", (outline.funnel, outline.grain, segment.name)
+        most = shown(segment.top, self.outlines.label_values)
+        ranked = self._database.values(f"{of} ORDER BY entries DESC, segment_value LIMIT ?", [*named, most])
+        [(count,)] = self._database.values(of, named, "COUNT(*)")
 
         def taken(label: str) -> bool:
-            return bool(self._database.rows(f"SELECT 1 {group} AND segment_value = ? LIMIT 1", [*named, label]))
+            return bool(self._database.values(f"{of} AND segment_value = ?", [*named, label]))
 
-        folded = fold([value for value, _ in ranked], count, taken)
+        folded = fold([value for (value,) in ranked], count, taken)
         found = [Value(value, 0, Slice(*named, value)) for value in folded.named]
         if folded.rest is not None:
             found.append(Value(folded.rest, folded.folded, Slice(*named, None, tuple(folded.named))))
