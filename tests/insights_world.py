@@ -129,7 +129,7 @@ def fill(settings: InsightsSettings, out: Path) -> tuple[ReadModel, Progress]:
 
 
 def _record(offset: int, line: dict[str, Any]) -> Record:
-    return Record(offset, read(line["key"]), read(line["value"]), 0)
+    return Record(offset, read(line["key"]), read(line["value"]), 0, line["headers"].get("ce_time"))
 
 
 def _records(people: int) -> list[dict[str, Any]]:

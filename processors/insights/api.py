@@ -1,4 +1,7 @@
-"""The JSON API: the same answers as the pages, for programs."""
+"""The JSON API: the same answers as the pages, for programs.
+
+A page says beside its numbers that not everything is read yet. A program would take them for the whole: it gets none before.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -10,7 +13,7 @@ from multidict import MultiDict, MultiMapping
 
 from processors.insights import shapes
 from processors.insights.people import People
-from processors.insights.progress import Clock, Progress
+from processors.insights.progress import Clock, Progress, Status
 from processors.insights.questions import asked_of, bad, count_of, missing, outline_of, rate_of
 from processors.insights.read_model import ReadModel
 from processors.insights.routes import DAYS, GRAIN, SEGMENT, TEXT, Parameter, Route, describe
@@ -22,6 +25,8 @@ from processors.projection.totals import SliceTotals
 
 _PAGE, _MOST = 50, 500
 """Transitions in one answer."""
+RETRY_AFTER = 5
+"""Seconds until it is worth to ask again for what is not read yet."""
 
 
 class Api:
@@ -42,8 +47,8 @@ class Api:
         limit = Parameter("limit", f"How many, at most {_MOST}.", {"type": "integer", "minimum": 1, "maximum": _MOST})
         one = "/api/v1/funnels/{funnel}"
         self.routes: Sequence[Route] = (
-            Route("/api/v1/status", self._status, shapes.Status, "How far insights has read."),
-            Route("/api/v1/funnels", self._funnels, shapes.Funnels, "The funnels, and what can be asked of them."),
+            Route("/api/v1/status", self._status, shapes.Status, "How far insights has read.", always=True),
+            Route("/api/v1/funnels", self._funnels, shapes.Funnels, "The funnels, and what can be asked of them.", always=True),
             Route(one, self._funnel, shapes.Funnel, "A funnel in a span of days.", numbers),
             Route(f"{one}/segments/{{segment}}", self._segment, shapes.Segment, "A funnel by a segment.", (GRAIN, *DAYS)),
             Route(
@@ -80,13 +85,22 @@ class Api:
     def register(self, app: web.Application) -> None:
         """Serve every route, and their description."""
         for route in self.routes:
-            app.router.add_get(route.path, _answering(route))
+            app.router.add_get(route.path, self._answering(route))
         description = msgspec.json.encode(describe(self.routes, guarded=self._settings.token is not None))
 
         async def openapi(_: web.Request) -> web.Response:
             return web.Response(body=description, content_type="application/json")
 
         app.router.add_get("/api/openapi.json", openapi)
+
+    def _answering(self, route: Route) -> Any:
+        async def answer(request: web.Request) -> web.Response:
+            status = self._progress.status()
+            if not (route.always or status.ready):
+                raise _not_ready(status)
+            return web.Response(body=msgspec.json.encode(await route.handler(request)), content_type="application/json")
+
+        return answer
 
     async def _status(self, _: web.Request) -> shapes.Status:
         return status_of(self._progress.status())
@@ -161,11 +175,13 @@ class Api:
         return int(arrival)
 
 
-def _answering(route: Route) -> Any:
-    async def answer(request: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(await route.handler(request)), content_type="application/json")
-
-    return answer
+def _not_ready(status: Status) -> web.HTTPServiceUnavailable:
+    so_far = f"{status.reached} of {status.wanted} records so far" if status.wanted else "nothing so far"
+    return web.HTTPServiceUnavailable(
+        headers={"Retry-After": str(RETRY_AFTER)},
+        text=f"Insights is still reading what was published before it started ({so_far}), so an answer would leave out the rest. "
+        f"Ask again in {RETRY_AFTER} seconds; /api/v1/status says how far it is.",
+    )
 
 
 def _with(query: MultiMapping[str], **more: str) -> MultiDict[str]:

@@ -136,8 +136,9 @@ class Reader:
             return  # the group has not let it in yet
         self._let_in = True
         taken = dict(self._progress.taken)  # while brokers answer one after the other, reading goes on behind what some have said
+        asked_at = time.time_ns() // 1_000
         ends = await asyncio.wait_for(consumer.highwaters(*assigned), _ANSWER_WITHIN)
-        if self._progress.answered(ends, taken, time.time_ns() // 1_000):
+        if self._progress.answered(ends, taken, asked_at):
             log.info("Kafka answers again")
 
     async def _until_faust_ends(self) -> None:

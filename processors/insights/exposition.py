@@ -1,7 +1,8 @@
 """`/metrics`: every name, its labels and its line; nothing is declared elsewhere. docs/insights.md has the table.
 
 Business metrics come from the read model, exact and whole: none is shown before everything was read, because Prometheus would
-take half a count for a counter that began anew. A counter never falls; what may fall is a gauge. Every label set that the
+take half a count for a counter that began anew. A counter never falls: it stays where it was while a sum is short of what is on
+its way from one record to another (`ReadModel.totals`). What may fall is a gauge. Every label set that the
 definitions know is there from the start, at 0, and no label has more values than `limits.label_values`.
 """
 
@@ -10,6 +11,7 @@ from typing import NamedTuple, get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
+from prometheus_client.samples import Sample
 
 from processors.insights.progress import Status
 from processors.metrics.outlines import FunnelOutline, Outlines
@@ -67,7 +69,7 @@ class Numbers(NamedTuple):
 
 
 class Exposition:
-    """The whole of `/metrics`, from values; remembers what was folded, so that a counter of it never falls."""
+    """The whole of `/metrics`, from values; remembers what every counter said, so that none ever falls."""
 
     def __init__(self, outlines: Outlines) -> None:
         """Know the labels.
@@ -77,6 +79,7 @@ class Exposition:
         """
         self._most_currencies = min(outlines.label_values or CURRENCIES, CURRENCIES)
         self._folded: dict[tuple[str, str, str], int] = {}
+        self._said: dict[tuple[str, ...], float] = {}
 
     def business(self, numbers: Iterable[Numbers], tallies: Iterable[Tallied], violations: Iterable[Violated]) -> bytes:
         """The business metrics as text."""
@@ -84,7 +87,15 @@ class Exposition:
         families = [_order(found), *_entries(found), *_standing(found), *_conversions(found), *_rates(found)]
         families += [self._values(found), *_corrections(found), *_moves(found, tallies), *_violations(found, violations)]
         families += [*_segments(found), self._overflow(found)]
+        for family in families:
+            if family.type == "counter":
+                family.samples = [self._not_less(sample) for sample in family.samples]
         return _text(families)
+
+    def _not_less(self, sample: Sample) -> Sample:
+        series = (sample.name, *sample.labels.values())
+        self._said[series] = max(sample.value, self._said.get(series, sample.value))
+        return sample._replace(value=self._said[series])
 
     def _values(self, numbers: Sequence[Numbers]) -> Metric:
         value = GaugeMetricFamily(
@@ -119,8 +130,7 @@ class Exposition:
         return overflow
 
     def _fold(self, outline: FunnelOutline, label: str, folded: int) -> None:
-        key = (outline.funnel, outline.grain, label)
-        self._folded[key] = max(folded, self._folded.get(key, 0))
+        self._folded[outline.funnel, outline.grain, label] = folded
 
 
 def of_itself(status: Status, records: dict[str, int], unreadable: dict[str, int]) -> bytes:
@@ -134,11 +144,15 @@ def of_itself(status: Status, records: dict[str, int], unreadable: dict[str, int
         left_out.add_metric((topic,), unreadable.get(topic, 0))
     gauges = (
         ("ready", "1 once everything was read that was there at the start.", int(status.ready)),
-        ("behind_records", "Offsets between what was read and the committed end.", status.behind or 0),
-        ("as_of_timestamp_seconds", "Until when the numbers are complete.", (status.as_of or 0) / 1e6),
+        ("behind_records", "Offsets between what was read and the committed end.", status.behind),
+        ("as_of_timestamp_seconds", "Until when every partition is read; 0: not known yet.", (status.as_of or 0) / 1e6),
         ("kafka_up", "0 while Kafka does not answer.", int(status.silent_since is None)),
     )
-    families = [GaugeMetricFamily(f"funnelstream_insights_{name}", line, value=number) for name, line, number in gauges]
+    families = [
+        GaugeMetricFamily(f"funnelstream_insights_{name}", line, value=number)
+        for name, line, number in gauges
+        if number is not None
+    ]
     return _text([*families, read, left_out])
 
 

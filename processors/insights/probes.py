@@ -59,4 +59,4 @@ class Probes:
 
     def _numbers(self, outline: FunnelOutline) -> Numbers:
         segments = [Segmented(segment.name, self._model.split(outline, segment)) for segment in outline.segments]
-        return Numbers(outline, self._model.projection.totals(outline), segments)
+        return Numbers(outline, self._model.totals(outline), segments)

@@ -1,7 +1,8 @@
 """How far the topics are read, and whether anybody answers: what `/readyz` and every page say of the numbers they show.
 
-Ready is who has read up to the ends that the topics had when it began. The numbers are as of now once everything that is
-committed was taken; before that, and while Kafka does not answer, as of the newest record that was.
+Ready is who has read up to the ends that the topics had when it began. The numbers are as of the time up to which every
+partition is read, so one that is behind holds them all back. A partition is read up to the newest record taken of it, or up to
+when Kafka was last asked for its end and nothing was missing, whichever is later.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ class Status(NamedTuple):
         behind: Offsets between what is read and the committed end, when it was last asked; None: not known yet.
         wanted: Offsets that the start asks for.
         reached: How many of them are read.
-        as_of: Until when the numbers are complete; None: nothing was read.
+        as_of: Until when every partition is read; None: of one of them it is not known yet.
         silent_since: Since when Kafka has not answered; None: it does.
     """
 
@@ -48,7 +49,7 @@ class Progress:
         self._starts: dict[TP, int] = {}
         self._first_ends: dict[TP, int] | None = None
         self._ends: dict[TP, int] = {}
-        self._newest: int | None = None
+        self._read_until: dict[TP, int] = {}
         self._asked_at = 0
         self._silent_since: int | None = None
         self._ready = False
@@ -73,15 +74,16 @@ class Progress:
         self._starts.setdefault(batch.place, _start(batch))
         self.records[topic] = self.records.get(topic, 0) + len(batch.records)
         if batch.records:
-            self._newest = max(self._newest or 0, batch.records[-1].timestamp * MILLISECOND)
+            self._complete(batch.place, batch.records[-1].timestamp * MILLISECOND)
+        self._at_end(batch.place)
 
-    def answered(self, ends: Mapping[TP, int], taken: Mapping[TP, int], now: int) -> bool:
+    def answered(self, ends: Mapping[TP, int], taken: Mapping[TP, int], asked_at: int) -> bool:
         """Kafka has said where the committed records end; returns whether it had been silent.
 
         Args:
             ends: By partition.
             taken: What was taken when it was asked.
-            now: In microseconds.
+            asked_at: When that was, in microseconds.
 
         Raises:
             Stop: A topic ends before what was taken of it, so it is another topic of that name.
@@ -94,7 +96,9 @@ class Progress:
                     "was deleted and made anew. Start again: every start reads the whole topics.",
                 )
         was_silent, self._silent_since = self._silent_since is not None, None
-        self._ends, self._asked_at = dict(ends), now
+        self._ends, self._asked_at = dict(ends), asked_at
+        for place in ends:
+            self._at_end(place)
         if self._first_ends is None:
             self._first_ends = dict(ends)
         return was_silent
@@ -115,9 +119,18 @@ class Progress:
             reached += min(self.taken.get(place, start), end) - start
         self._ready = self._ready or (first is not None and reached == wanted)
         behind = None if first is None else sum(max(end - self.taken.get(place, 0), 0) for place, end in self._ends.items())
-        current = behind == 0 and self._silent_since is None
-        as_of = max(self._asked_at, self._newest or 0) if current else self._newest
+        known = [self._read_until[place] for place in self._ends if place in self._read_until]
+        as_of = min(known, default=None) if len(known) == len(self._ends) else None
         return Status(self._ready, behind, wanted, reached, as_of, self._silent_since)
+
+    def _at_end(self, place: TP) -> None:
+        """What is read to its end is complete until that was asked for, however old its newest record is."""
+        end = self._ends.get(place)
+        if end is not None and self.taken.get(place, 0) >= end:
+            self._complete(place, self._asked_at)
+
+    def _complete(self, place: TP, until: int) -> None:
+        self._read_until[place] = max(until, self._read_until.get(place, until))
 
 
 def _start(batch: Batch) -> int:
@@ -128,7 +141,7 @@ def _start(batch: Batch) -> int:
 
 
 class Clock:
-    """How far time has come for those who ask: as far as the numbers are complete, or now while there are none."""
+    """How far time has come for those who ask: as far as the numbers are complete, or now while that is not known."""
 
     def __init__(self, progress: Progress, now: Callable[[], int]) -> None:
         """Make a clock.

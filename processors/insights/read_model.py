@@ -25,7 +25,8 @@ from processors.projection.answers import Value
 from processors.projection.journal import Journal, Lead, Transition, decode_lead, decode_transition
 from processors.projection.projection import Projection
 from processors.projection.records import Metric, decode_metric
-from processors.projection.totals import SliceTotals
+from processors.projection.totals import SliceTotals, Totals
+from schemas.instants import DAY, parse_instant
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ class ReadModel:
         self.unreadable: Counter[str] = Counter()
         self._key = settings.handle_key
         self._topics = settings.topics
+        self._keep = settings.outlines.keep
+        self._days: dict[int, int] = {}
+        self._days_at_first: dict[int, int] | None = None
         self._values: dict[tuple[str, str, str], tuple[int, list[Value]]] = {}
         self._thread = ThreadPoolExecutor(1, "read-model")
         with tempfile.TemporaryDirectory(prefix="funnelstream-insights-") as folder:  # the files live on until they are closed
@@ -79,6 +83,20 @@ class ReadModel:
         values = self.values(outline, segment)
         return [*zip(values, self.projection.split_totals(outline, values, days), strict=True)]
 
+    def totals(self, outline: FunnelOutline) -> Totals:
+        """Sums over all days, for counters.
+
+        With `topics.keep_metrics` a facts partition folds days into the sum of all earlier ones when its own day turns. What it
+        publishes then lies in many partitions and comes bit by bit: a day may still be here when the sum that has it is, or the
+        reverse. So days that were folded since the first question count no more, whatever is still here of them: in between the
+        totals are too small, never too large.
+        """
+        if self._keep is None:
+            return self.projection.totals(outline, {})
+        first = self._days_at_first = {**self._days} if self._days_at_first is None else self._days_at_first
+        turned = {partition: day - self._keep for partition, day in self._days.items() if day > first.get(partition, -1)}
+        return self.projection.totals(outline, turned)
+
     async def close(self) -> None:
         """Give back the files."""
         await self.ask(self.projection.close)
@@ -99,17 +117,26 @@ class ReadModel:
         topic = batch.place.topic
         self.changes += 1
         if topic == self._topics.metrics:
-            self.projection.put(self._readable(batch, _metric))
+            self.projection.put(self._readable(batch, self._metric))
         elif topic == self._topics.transitions:
             self.journal.put_transitions(self._readable(batch, _transition))
         else:
             self.journal.put_leads(self._readable(batch, _lead))
 
+    def _metric(self, record: Record) -> tuple[bytes, Metric | None] | None:
+        if record.key is None:
+            return None
+        metric = None if record.value is None else decode_metric(record.value)
+        if metric is not None and self._keep is not None and record.time is not None:
+            day = parse_instant(record.time) // DAY
+            self._days[metric.partition] = max(day, self._days.get(metric.partition, day))
+        return record.key, metric
+
     def _readable(self, batch: Batch, read: Callable[[Record], Answer | None]) -> Iterable[Answer]:
         for record in batch.records:
             try:
                 found = read(record)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as why:
+            except (msgspec.MsgspecError, ValueError) as why:
                 topic, partition = batch.place
                 if not self.unreadable[topic]:
                     log.warning("%s[%d] at offset %d is left out: %s", topic, partition, record.offset, why)
@@ -117,12 +144,6 @@ class ReadModel:
             else:
                 if found is not None:
                     yield found
-
-
-def _metric(record: Record) -> tuple[bytes, Metric | None] | None:
-    if record.key is None:
-        return None
-    return record.key, None if record.value is None else decode_metric(record.value)
 
 
 def _transition(record: Record) -> tuple[Transition, bytes] | None:

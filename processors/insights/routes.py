@@ -30,6 +30,7 @@ class Route(NamedTuple):
         answer: The shape.
         summary: What it answers, in a line.
         query: What may be asked for.
+        always: Whether it is answered before everything was read: it is true then, too.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Route(NamedTuple):
     answer: type[Shape]
     summary: str
     query: Sequence[Parameter] = ()
+    always: bool = False
 
 
 TEXT = {"type": "string", "maxLength": 512}
@@ -60,6 +62,10 @@ _PROBLEMS = {
     "400": "A part of the question has no such form.",
     "401": "A token is asked for, and was not shown.",
     "404": "There is nothing of that name.",
+}
+_NOT_READY = {
+    "description": "Not everything that was there at the start is read yet, so the numbers would be too small. Ask again.",
+    "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
 }
 
 
@@ -105,6 +111,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": {
             "200": {"description": route.summary, "content": _json(route.answer)},
             **{code: {"description": why, "content": _json(Problem)} for code, why in _PROBLEMS.items()},
+            **({} if route.always else {"503": _NOT_READY | {"content": _json(Problem)}}),
         },
     }
 

@@ -120,7 +120,7 @@ class Server:
             answer = web.Response(body=problem, content_type="application/json", status=status)
         else:
             answer = web.Response(text=f"{sentence}\n", status=status)
-        for name in ("Allow", "WWW-Authenticate"):
+        for name in ("Allow", "Retry-After", "WWW-Authenticate"):
             if refusal is not None and name in refusal.headers:
                 answer.headers[name] = refusal.headers[name]
         return answer

@@ -14,7 +14,7 @@ class Shape(msgspec.Struct, kw_only=True):
 
 
 class Status(Shape):
-    """How far insights has read."""
+    """How far insights has read. Until it is `ready` no numbers are answered. Until `as_of` every partition is read."""
 
     ready: bool
     behind_records: int | None

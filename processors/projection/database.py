@@ -1,4 +1,4 @@
-"""The database of the projection: the last value of every metric record, and sums over them.
+"""The database of the projection: the last value of every metric record, sums over them, and the values of segments in order.
 
 Records are partial sums, so every answer adds up what it asks for; SQLite does so where numbers are integers, and a sum of
 amounts is added up exactly by an aggregate of our own. Lengths of many subjects outgrow 64 bits of microseconds: whole seconds
@@ -23,11 +23,40 @@ _DAYS = ("day", "recorded")
 _LENGTHS = ("entered_us", "total_us")
 _SPARSE = ("amounts", "amounts_retracted", "amounts_started", "amounts_converted", "buckets")
 _COUNTS = tuple(field for field in Metric.__struct_fields__ if field not in (*_TEXTS, *_DAYS, *_LENGTHS, *_SPARSE, "partition"))
-_COLUMNS = ("key", *_TEXTS, *_DAYS, *_COUNTS, *(f"{each[:-2]}{part}" for each in _LENGTHS for part in ("s", "rest")), *_SPARSE)
+_COLUMNS = (
+    "key",
+    "partition",
+    *_TEXTS,
+    *_DAYS,
+    *_COUNTS,
+    *(f"{each[:-2]}{part}" for each in _LENGTHS for part in ("s", "rest")),
+    *_SPARSE,
+)
 
 _SCHEMA = f"""
 CREATE TABLE metric ({", ".join(f'"{column}"' for column in _COLUMNS)}, UNIQUE (key));
 CREATE INDEX slice ON metric (funnel, grain, segment, kind, segment_value, name, day);
+"""
+_VALUES = """
+CREATE TABLE value (
+    funnel, grain, segment, segment_value, records INTEGER, entries INTEGER, PRIMARY KEY (funnel, grain, segment, segment_value)
+) WITHOUT ROWID;
+INSERT INTO value
+SELECT funnel, grain, segment, segment_value, COUNT(*), SUM(reached_first - reached_first_retracted)
+FROM metric WHERE segment IS NOT NULL GROUP BY funnel, grain, segment, segment_value;
+CREATE INDEX ranked ON value (funnel, grain, segment, entries DESC, segment_value);
+CREATE TRIGGER came AFTER INSERT ON metric WHEN new.segment IS NOT NULL BEGIN
+    INSERT INTO value
+    VALUES (new.funnel, new.grain, new.segment, new.segment_value, 1, new.reached_first - new.reached_first_retracted)
+    ON CONFLICT DO UPDATE SET records = records + 1, entries = entries + excluded.entries;
+END;
+CREATE TRIGGER went AFTER DELETE ON metric WHEN old.segment IS NOT NULL BEGIN
+    UPDATE value SET records = records - 1, entries = entries - (old.reached_first - old.reached_first_retracted)
+    WHERE funnel = old.funnel AND grain = old.grain AND segment = old.segment AND segment_value = old.segment_value;
+    DELETE FROM value
+    WHERE funnel = old.funnel AND grain = old.grain AND segment = old.segment AND segment_value = old.segment_value
+    AND records = 0;
+END;
 """
 _PUT = f"INSERT OR REPLACE INTO metric VALUES ({', '.join('?' * len(_COLUMNS))})"
 
@@ -62,8 +91,11 @@ class Database:
             path: Of a file that does not exist yet; by default in memory.
         """
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _SCHEMA)
+        self._connection.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA recursive_triggers = ON;" + _SCHEMA
+        )
         self._connection.create_aggregate("exact_sum", 1, _ExactSum)
+        self._values_kept = False
 
     def close(self) -> None:
         """Give back the file or the memory."""
@@ -82,6 +114,17 @@ class Database:
     def rows(self, query: str, parameters: Sequence[Any]) -> list[Any]:
         """The rows of a query."""
         return self._connection.execute(query, parameters).fetchall()
+
+    def values(self, which: str, parameters: Sequence[Any], columns: str = "segment_value") -> list[Any]:
+        """The values of segments: of each how many `records` it has, and how many first `entries` into all places together.
+
+        They are added up by the first question and kept up to date from then on, so a page costs the same however many there are;
+        until then, while a topic is read from its beginning, nothing is spent on them.
+        """
+        if not self._values_kept:
+            self._connection.executescript(_VALUES)
+            self._values_kept = True
+        return self.rows(f"SELECT {columns} FROM value WHERE {which}", parameters)
 
     def sums(self, asked: Asked, columns: str, by: str) -> list[Any]:
         """Sums over the records that were asked for: the columns `by`, then `columns`, a row for each group."""
@@ -126,7 +169,7 @@ def within(column: str, days: Span) -> tuple[str, list[int]]:
 
 
 def _row(key: bytes, metric: Metric) -> list[Any]:
-    values: list[Any] = [key]
+    values: list[Any] = [key, metric.partition]
     values += [getattr(metric, field) for field in _TEXTS]
     values.append(number_of(metric.day if metric.day is not None else EARLIER))
     values.append(number_of(metric.recorded if metric.recorded is not None else EARLIER) if metric.reason is not None else None)

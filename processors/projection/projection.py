@@ -1,6 +1,6 @@
 """The projection of the metrics topic: funnels, cohorts and corrections as they are asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from processors.metrics.days import ALWAYS, EARLIER, Span, day_at, day_of
 from processors.metrics.exchange import Exchange
@@ -53,19 +53,15 @@ class Projection:
 
         Their order is that of all days together, so that a value has one name whatever is asked.
         """
-        group = "FROM metric WHERE funnel = ? AND grain = ? AND segment = ?"
-        named = (outline.funnel, outline.grain, segment.name)
-        ranked = self._database.rows(
-            f"SELECT segment_value, SUM(reached_first - reached_first_retracted) AS entries {group}"
-            " GROUP BY segment_value ORDER BY entries DESC, segment_value LIMIT ?",
-            [*named, shown(segment.top, self.outlines.label_values)],
-        )
-        [(count,)] = self._database.rows(f"SELECT COUNT(DISTINCT segment_value) {group}", named)
+        of, named = "funnel = ? AND grain = ? AND segment = ?", (outline.funnel, outline.grain, segment.name)
+        most = shown(segment.top, self.outlines.label_values)
+        ranked = self._database.values(f"{of} ORDER BY entries DESC, segment_value LIMIT ?", [*named, most])
+        [(count,)] = self._database.values(of, named, "COUNT(*)")
 
         def taken(label: str) -> bool:
-            return bool(self._database.rows(f"SELECT 1 {group} AND segment_value = ? LIMIT 1", [*named, label]))
+            return bool(self._database.values(f"{of} AND segment_value = ?", [*named, label]))
 
-        folded = fold([value for value, _ in ranked], count, taken)
+        folded = fold([value for (value,) in ranked], count, taken)
         found = [Value(value, 0, Slice(*named, value)) for value in folded.named]
         if folded.rest is not None:
             found.append(Value(folded.rest, folded.folded, Slice(*named, None, tuple(folded.named))))
@@ -95,9 +91,9 @@ class Projection:
         """What was corrected on some days, by reason."""
         return [*corrections(self._question(outline, of, days, 0))]
 
-    def totals(self, outline: FunnelOutline) -> Totals:
-        """Sums over all days, announced and taken back side by side."""
-        return totals(self._database, outline)
+    def totals(self, outline: FunnelOutline, folded: Mapping[int, int]) -> Totals:
+        """Sums over all days, announced and taken back side by side; `folded` leaves out what is about to be in another sum."""
+        return totals(self._database, outline, folded)
 
     def split_totals(self, outline: FunnelOutline, values: Sequence[Value], days: Span = ALWAYS) -> list[SliceTotals]:
         """Who reached each place and who stands there, for each of the values of a segment (`values`)."""

@@ -4,10 +4,10 @@ Each of the two only grows, so they are counters; less one another they are the 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from processors.metrics.days import ALWAYS, Span
+from processors.metrics.days import ALWAYS, EARLIER, Span, number_of
 from processors.metrics.outlines import FunnelOutline, RateOutline
 from processors.projection.answers import Slice
 from processors.projection.database import Asked, Database
@@ -73,12 +73,21 @@ _ENTRIES = ("touched_every", "touched_first", "reached_first", "inferred", "sla_
 _MATCHES = ("counted", "repeats", "advanced")
 
 
-def totals(database: Database, outline: FunnelOutline) -> Totals:
-    """The totals of a funnel at a grain; places and conversions of which nothing was published are not among them."""
+def totals(database: Database, outline: FunnelOutline, folded: Mapping[int, int]) -> Totals:
+    """The totals of a funnel at a grain; places and conversions of which nothing was published are not among them.
+
+    Args:
+        database: With the records.
+        outline: The funnel at a grain.
+        folded: By facts partition the first day, since 1970, that is not in its sum of all earlier days. What is there of days
+            before is left out, since that sum has them or is about to come: no count is ever too large.
+    """
     of = Slice(outline.funnel, outline.grain)
+    apart, parameters = _apart(folded)
     overdue = "SUM(sla_missed - sla_missed_retracted - sla_recovered + sla_recovered_retracted)"
     places: dict[tuple[str, str], PlaceTotals] = {}
-    for kind, name, late, *sums in database.sums(Asked("entries", of), f"{overdue}, {_both(_ENTRIES)}", "place, name"):
+    entries = Asked("entries", of, where=apart, parameters=parameters)
+    for kind, name, late, *sums in database.sums(entries, f"{overdue}, {_both(_ENTRIES)}", "place, name"):
         every, first, reached, inferred, missed = _pairs(sums)
         places[kind, name] = PlaceTotals(every, first, reached, inferred, missed, late)
     for kind, name, standing, furthest in database.sums(Asked("standing", of), "SUM(standing), SUM(furthest)", "place, name"):
@@ -88,12 +97,24 @@ def totals(database: Database, outline: FunnelOutline) -> Totals:
         length = seconds + rest / SECOND
         places[kind, name] = places.get((kind, name), PlaceTotals())._replace(stays=timed, stays_seconds=length)
     conversions, values = {}, _values(database, of)
-    for name, *sums in database.sums(Asked("conversions", of), _both(_MATCHES), "name"):
+    for name, *sums in database.sums(entries._replace(kind="conversions"), _both(_MATCHES), "name"):
         counted, repeats, advanced = _pairs(sums)
         conversions[name] = ConversionTotals(counted, repeats, advanced, sorted(values.get(name, {}).items()))
-    corrected = Asked("entries", of, where="reason != 'live'")
+    corrected = entries._replace(where=" AND ".join(filter(None, ("reason != 'live'", apart))))
     corrections = {reason: Both(*sums) for reason, *sums in database.sums(corrected, _both(("touched_every",)), "reason")}
     return Totals(places, conversions, corrections)
+
+
+def _apart(folded: Mapping[int, int]) -> tuple[str, tuple[int, ...]]:
+    """The condition that a record is not about a day that its partition has folded, and its values."""
+    partitions: dict[int, list[int]] = {}
+    for partition, first in folded.items():
+        partitions.setdefault(first, []).append(partition)
+    conditions, parameters = [], []
+    for first, alike in partitions.items():
+        conditions.append(f"NOT (day > ? AND day < ? AND partition IN ({', '.join('?' * len(alike))}))")
+        parameters += [number_of(EARLIER), first, *alike]
+    return " AND ".join(conditions), tuple(parameters)
 
 
 def slice_totals(database: Database, of: Slice, days: Span = ALWAYS) -> SliceTotals:

@@ -33,6 +33,7 @@
     if (table.dataset.funnel) asked.set("funnel", table.dataset.funnel);
     if (cursor) asked.set("after", cursor);
     const answer = await fetch(`/api/v1/transitions?${asked}`);
+    if (answer.status === 503) return "still reading";
     if (!answer.ok) throw new Error(String(answer.status));
     const { cursor: next, transitions } = await answer.json();
     const begun = cursor.split("-")[0] === next.split("-")[0];
@@ -41,12 +42,12 @@
     cursor = next;
     while (body.rows.length > most) body.deleteRow(-1);
     if (body.rows.length) document.getElementById("nothing").hidden = true;
+    return "live";
   };
 
   const again = async () => {
     try {
-      if (!document.hidden) await ask();
-      live.textContent = "live";
+      if (!document.hidden) live.textContent = await ask();
     } catch {
       live.textContent = "no answer; trying again";
     }

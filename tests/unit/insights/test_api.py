@@ -1,11 +1,15 @@
 """The API: described as it is served, the same numbers as the projection, and hostile questions."""
 
 import json
+import re
 from typing import Any
 
 import jsonschema
 import pytest
+from faust.types import TP
 
+from processors.insights.committed import Batch
+from processors.insights.progress import Progress
 from tests.insights_site import Site
 from tests.insights_world import AS_OF
 from tests.unit.insights.conftest import World
@@ -41,6 +45,34 @@ def test_every_route_is_described_and_answers_as_it_says(site: Site) -> None:
     refused = site.get(f"{ONE}?days=never")
     assert refused.status == 400
     check(refused.json, described["paths"]["/api/v1/funnels/{funnel}"]["get"]["responses"]["400"], described)
+
+
+def test_no_number_is_answered_before_everything_is_read(world: World) -> None:
+    """A program cannot see on half a number that it is half: it is told to come again, in the form that is described."""
+    progress, place = Progress(), TP("t", 0)
+    with Site(world.settings, world.model, progress) as site:
+        described = site.get("/api/openapi.json").json
+        operations = {path: methods["get"]["responses"] for path, methods in described["paths"].items()}
+        always = {path for path, responses in operations.items() if "503" not in responses}
+        assert always == {"/api/v1/status", "/api/v1/funnels"}
+        assert "nothing so far" in site.get(ONE).json["error"]
+        progress.answered({place: 2_000}, progress.taken, AS_OF)
+        progress.take(Batch(place, 0, (), 500))
+        for path, responses in operations.items():
+            answer = site.get(re.sub(r"{\w+}", "anything", path))
+            if path in always:
+                assert (answer.status, answer.json.get("status", answer.json)["ready"]) == (200, False)
+                continue
+            assert answer.status == 503, path
+            assert answer.headers["retry-after"].isdigit()
+            assert "500 of 2000 records so far" in answer.json["error"]
+            check(answer.json, responses["503"], described)
+            assert "Retry-After" in responses["503"]["headers"]
+        progress.take(Batch(place, 500, (), 2_000))
+        assert site.get(ONE).status == 200
+        progress.answered({place: 2_007}, progress.taken, AS_OF)
+        progress.silent(AS_OF)
+        assert site.get(ONE).status == 200, "it goes on answering while Kafka is away, like the pages"
 
 
 def check(body: Any, response: Any, described: Any) -> None:

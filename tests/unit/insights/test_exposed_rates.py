@@ -18,7 +18,7 @@ def exposed(**rate: str) -> dict[str, float]:
     """The series of a funnel with one rate from a to b, by name; those of stages are of b."""
     projection = projected(RECORDS, web(rates=[{"from": "a", "to": "b", **rate}]))
     [outline] = projection.outlines.funnels
-    body = Exposition(projection.outlines).business([Numbers(outline, projection.totals(outline), [])], [], [])
+    body = Exposition(projection.outlines).business([Numbers(outline, projection.totals(outline, {}), [])], [], [])
     samples = [sample for family in text_string_to_metric_families(body.decode()) for sample in family.samples]
     return {each.name: each.value for each in samples if each.labels.get("stage", "b") == "b"}
 

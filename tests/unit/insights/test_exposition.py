@@ -107,9 +107,12 @@ def test_every_label_set_is_there_from_the_start(scraped: Scraped) -> None:
 def test_half_a_count_is_never_shown(world: World) -> None:
     """Prometheus takes a counter that falls for one that began anew, and would add all of it again."""
     progress = Progress()
-    progress.answered({TP("t", 0): 10}, progress.taken, AS_OF)
     with Site(world.settings, world.model, progress) as site:
+        unasked = parsed(site.get("/metrics").body)
+        progress.answered({TP("t", 0): 10}, progress.taken, AS_OF)
         families = parsed(site.get("/metrics").body)
+    assert "funnelstream_insights_behind_records" not in unasked, "0 would say that nothing is missing"
+    assert values(families, "funnelstream_insights_behind_records") == [10]
     assert {*families}
     assert all(name.startswith("funnelstream_insights_") for name in families)
     assert values(families, "funnelstream_insights_ready") == [0]

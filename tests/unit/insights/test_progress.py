@@ -24,13 +24,49 @@ def test_ready_is_who_has_read_what_was_there_at_the_start() -> None:
     progress.take(batch(ONE, None, [3, 4], 6))
     status = progress.status()
     assert (status.ready, status.behind, status.wanted, status.reached) == (False, 4, 7, 3)
-    assert status.as_of == 14 * MILLISECOND, "of the newest record that was read"
+    assert status.as_of == 14 * MILLISECOND, "the other partition is empty: it does not hold anything back"
     progress.take(batch(ONE, 6, [], 10))
     assert progress.status().ready
     assert progress.status().as_of == NOW, "everything committed is in"
     progress.answered({ONE: 15, TWO: 0}, progress.taken, NOW + SECOND)
     status = progress.status()
-    assert (status.ready, status.behind, status.as_of) == (True, 5, 14 * MILLISECOND)
+    assert (status.ready, status.behind, status.as_of) == (True, 5, NOW), "what is missing came after that"
+
+
+def test_the_numbers_are_as_of_the_partition_that_is_furthest_behind() -> None:
+    """A partition that has run ahead says nothing of the others, and one without a record yet says nothing at all."""
+    progress = Progress()
+    progress.take(batch(ONE, None, [900], 901))
+    assert progress.status().as_of is None, "nobody knows yet which partitions there are"
+    progress.answered({ONE: 2_000, TWO: 100}, progress.taken, NOW)
+    assert progress.status().as_of is None, "of the other one nothing is read"
+    progress.take(batch(TWO, None, [3, 40], 41))
+    assert progress.status().as_of == 50 * MILLISECOND
+    progress.take(batch(TWO, 41, [], 100))
+    assert progress.status().as_of == 910 * MILLISECOND, "read to its end it is complete until that was asked for"
+    progress.take(batch(ONE, 901, [1_999], 2_000))
+    assert progress.status().as_of == NOW
+
+
+def test_as_of_never_goes_back() -> None:
+    """Records that are there but not read are newer than when nothing was missing; while Kafka is away nothing is added."""
+    progress = Progress()
+    seen = []
+    progress.answered({ONE: 5, TWO: 5}, progress.taken, NOW)
+    for place in (ONE, TWO):
+        progress.take(batch(place, None, [1, 2], 5))
+    seen.append(progress.status().as_of)
+    progress.answered({ONE: 9, TWO: 5}, progress.taken, NOW + SECOND)
+    progress.take(batch(ONE, 5, [6], 7))
+    seen.append(progress.status().as_of)
+    progress.silent(NOW + 2 * SECOND)
+    seen.append(progress.status().as_of)
+    progress.answered({ONE: 9, TWO: 8}, progress.taken, NOW + 3 * SECOND)
+    progress.take(batch(ONE, 7, [8], 9))
+    seen.append(progress.status().as_of)
+    progress.take(batch(TWO, 5, [], 8))
+    seen.append(progress.status().as_of)
+    assert seen == [NOW, NOW, NOW, NOW + SECOND, NOW + 3 * SECOND]
 
 
 def test_what_is_read_again_after_a_rebalance_is_taken_once() -> None:

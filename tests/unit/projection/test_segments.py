@@ -1,5 +1,7 @@
 """Segments: the first values by name, the rest folded and counted; `other` of a source is never the fold."""
 
+import random
+
 import pytest
 
 from processors.projection.answers import Value
@@ -52,6 +54,28 @@ def test_no_value_of_a_source_is_the_fold() -> None:
 def test_many_values_fold() -> None:
     labels, reached = values({f"value {number}": 1 for number in range(2_000)})
     assert (labels[-1], reached) == (("other", 1_998), [1, 1, 1_998])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_values_that_are_kept_up_to_date_are_those_of_who_asks_for_the_first_time(seed: int) -> None:
+    """Records come, change, are taken back and go, of one value and of several places; in between somebody looks."""
+    dice, funnel, last = random.Random(seed), web(segments=SOURCE), {}
+    kept = projected([], funnel)
+    [outline] = kept.outlines.funnels
+    for _ in range(60):
+        value, kind, name, day = (
+            f"v{dice.randrange(6)}",
+            dice.choice(("entries", "standing")),
+            dice.choice("ab"),
+            dice.randrange(1, 4),
+        )
+        count = {"reached_first": dice.randrange(9), "reached_first_retracted": dice.randrange(3)} if kind == "entries" else {}
+        [(key, body)] = split("source", value, metric(kind, name, f"2026-01-0{day}", **count))
+        key = repr((value, kind, name, day)).encode()
+        last[key] = body if dice.random() < 0.6 else None
+        kept.put([(key, last[key])])
+        anew = projected([*last.items()], funnel)
+        assert kept.values(outline, outline.segments[0]) == anew.values(outline, outline.segments[0])
 
 
 def test_corrections_that_empty_a_bucket_leave_no_data() -> None:
