@@ -16,6 +16,7 @@ from pathlib import Path
 from zlib import crc32
 
 from bench.job import PARTITIONS, partitioned, program
+from bench.processes import folder_mb
 from processors.sources.statement import SourceRecord
 from processors.state.overlay import Overlay
 from processors.state.store import DiskStore, Label
@@ -46,8 +47,9 @@ def measure(events: int, chunk: int, profile: Path | None = None) -> None:
             profiler.runcall(passing.take, records)
             profiler.dump_stats(profile)
             pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
+        passing.show()
         store.close()
-    passing.show()
+        print(f"{'store':10}{folder_mb(Path(folder)):8.1f} MB on disk")
 
 
 def _taken_in_turns(events: int, chunk: int) -> Iterator[SourceRecord]:
@@ -66,7 +68,9 @@ class _Pass:
         self._topology = topology
         self._store = store
         self._overlays = [Overlay(store, partition) for partition in range(PARTITIONS)]
-        self._events = self._facts = self._rows = self._row_bytes = self._published_bytes = 0
+        self._events = self._facts = self._rows = self._row_bytes = self._fact_bytes = 0
+        self._published: Counter[str] = Counter()
+        self._published_bytes: Counter[str] = Counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._counts: Counter[str] = Counter()
 
@@ -76,12 +80,16 @@ class _Pass:
             began = time.thread_time()
             facts = self._ingest(records[start : start + BATCH])
             ingested = time.thread_time()
-            self._advance(facts)
+            published = self._advance(facts)
             advanced = time.thread_time()
             self._apply()
             self._seconds["ingest"] += ingested - began
             self._seconds["advance"] += advanced - ingested
             self._seconds["store"] += time.thread_time() - advanced
+            self._fact_bytes += sum(map(_size, facts))
+            for record in published:
+                self._published[record.topic] += 1
+                self._published_bytes[record.topic] += _size(record)
 
     def _ingest(self, records: Sequence[SourceRecord]) -> list[Publish]:
         published: list[Publish] = []
@@ -91,7 +99,8 @@ class _Pass:
         self._events += len(records)
         return published
 
-    def _advance(self, facts: Sequence[Publish]) -> None:
+    def _advance(self, facts: Sequence[Publish]) -> list[Publish]:
+        published: list[Publish] = []
         snapshots: dict[bytes, Publish] = {}
         for offset, fact in enumerate(facts, self._facts):
             partition = crc32(fact.key or b"") % PARTITIONS
@@ -100,10 +109,10 @@ class _Pass:
             if effects.rows:
                 overlay.put(effects.rows)
             snapshots.update(effects.snapshots)
-            self._published_bytes += sum(len(record.value or b"") for record in effects.published)
+            published += effects.published
             self._counts.update(" ".join(count) for count in effects.counts)
         self._facts += len(facts)
-        self._published_bytes += sum(len(record.value or b"") for record in snapshots.values())
+        return [*published, *snapshots.values()]
 
     def _apply(self) -> None:
         self._store.apply({partition: overlay.pending for partition, overlay in enumerate(self._overlays)}, {})
@@ -122,7 +131,26 @@ class _Pass:
             ("store", self._facts, "fact"),
         ):
             print(f"{part:10}{self._seconds[part]:8.2f} s {1e6 * self._seconds[part] / among:8.2f} us per {unit}")
-        print(f"{'rows':10}{self._rows:8}   {self._row_bytes / self._facts:8.0f} bytes per fact")
-        print(f"{'published':21}{self._published_bytes / self._facts:8.0f} bytes per fact")
+        print(f"{'facts':10}{self._facts:8}   {self._fact_bytes / self._facts:8.0f} bytes each")
+        print(f"{'rows':10}{self._rows:8}   {self._row_bytes / self._facts:8.0f} bytes per fact, written")
+        for kind, (count, size) in sorted(self._kept().items()):
+            print(f"  kept {kind:3}{count:8}   {size / count:8.0f} bytes each")
+        for topic, count in self._published.items():
+            print(f"{topic:12}{count:6}   {self._published_bytes[topic] / count:8.0f} bytes each")
         for name, count in sorted(self._counts.items()):
             print(f"  {name:44} {count:8}")
+
+    def _kept(self) -> dict[str, tuple[int, int]]:
+        """How many rows of each kind are left in the store, and their bytes: what compaction leaves of the changelog."""
+        kept: dict[str, tuple[int, int]] = {}
+        for partition in range(PARTITIONS):
+            for key, value in self._store.scan(partition, b""):
+                count, size = kept.get(kind := chr(key[0]), (0, 0))
+                kept[kind] = count + 1, size + len(key) + len(value)
+        return kept
+
+
+def _size(record: Publish) -> int:
+    """Bytes of key, value and headers."""
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers

@@ -41,10 +41,10 @@ _ONLY = {
     "enable.auto.commit": ("false", "offsets are committed with what was made of the records, or records are lost"),
     "enable.idempotence": ("true", "a retry would write a record twice"),
     "isolation.level": ("read_committed", "records of aborted transactions would be counted"),
-    "partitioner": ("murmur2_random", "a lead's records would land on another partition than Java clients put them (ER-5)"),
-    "metadata.recovery.strategy": ("none", "with any other value the client hangs in broker outages (ER-15)"),
-    "allow.auto.create.topics": ("false", "a misspelt topic would be created instead of reported (ER-5)"),
-    "auto.offset.reset": ("earliest", "records that came before the first start would be skipped (ER-5)"),
+    "partitioner": ("murmur2_random", "a lead's records would land on another partition than Java clients put them"),  # ER-5
+    "metadata.recovery.strategy": ("none", "with any other value the client hangs in broker outages"),  # ER-15
+    "allow.auto.create.topics": ("false", "a misspelt topic would be created instead of reported"),  # ER-5
+    "auto.offset.reset": ("earliest", "records that came before the first start would be skipped"),  # ER-5
 }
 _OURS = {
     "group.id": "it is the name of the application",
@@ -54,7 +54,7 @@ _OURS = {
 }
 _CLASSIC_ONLY = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type")
 _SHORTEST_SESSION = 30_000
-_SPLIT = "it splits topics that belong together over workers and corrupts their state without any error (ER-3)"
+_SPLIT = "it splits topics that belong together over workers and corrupts their state without any error"  # ER-3
 
 
 def is_secret(setting: str) -> bool:
@@ -104,7 +104,7 @@ def _broker_side_groups(settings: Mapping[str, str]) -> Iterator[Mistake]:
     for key in _CLASSIC_ONLY:
         if key in settings:
             instead = "write group.remote.assignor: range" if key == "partition.assignment.strategy" else "leave it out"
-            sentence = f"with group.protocol: consumer the broker decides on {key} (ER-2): {instead}"
+            sentence = f"with group.protocol: consumer the broker decides on {key}: {instead}"  # ER-2
             yield Mistake(("kafka", key), sentence, of_key=True)
     if settings.get("group.remote.assignor", "range") != "range":
         yield Mistake(("kafka", "group.remote.assignor"), f"the assignor must be range: {_SPLIT}; write range")
@@ -119,6 +119,7 @@ def _classic_groups(settings: Mapping[str, str]) -> Iterator[Mistake]:
 
 
 def _times(settings: Mapping[str, str], protocol: str, batch_time: Any) -> Iterator[Mistake]:
+    """Times that contradict each other (ER-1, ER-17)."""
     times: dict[str, int] = {}
     for key, default in KAFKA_DEFAULTS.items():
         written = settings.get(key, default)
@@ -132,26 +133,22 @@ def _times(settings: Mapping[str, str], protocol: str, batch_time: Any) -> Itera
     batch = _milliseconds(batch_time)
     if transaction is not None and batch >= transaction:
         path = ("limits", "batch_time")
-        yield Mistake(
-            path, f"batch_time must be shorter than transaction.timeout.ms, {transaction} ms (ER-17): write for example 100ms"
-        )
+        yield Mistake(path, f"batch_time must be shorter than transaction.timeout.ms, {transaction} ms: write for example 100ms")
 
 
 def _session(session: int, poll: int | None, transaction: int | None, settings: Mapping[str, str]) -> Iterator[Mistake]:
     if session < _SHORTEST_SESSION:
-        sentence = (
-            f"session.timeout.ms must be at least {_SHORTEST_SESSION}: below it a broker outage fences healthy workers (ER-1)"
-        )
+        sentence = f"session.timeout.ms must be at least {_SHORTEST_SESSION}: below it a broker outage fences healthy workers"
         yield Mistake(("kafka", "session.timeout.ms"), f"{sentence}; write 45000")
     if poll is not None and poll < session:
         mend = f"write at least {session}"
         key = "max.poll.interval.ms" if "max.poll.interval.ms" in settings else "session.timeout.ms"
         yield Mistake(
-            ("kafka", key), f"max.poll.interval.ms ({poll}) is below session.timeout.ms ({session}) (ER-1): {mend} for the first"
+            ("kafka", key), f"max.poll.interval.ms ({poll}) is below session.timeout.ms ({session}): {mend} for the first"
         )
     if transaction is not None and transaction > session:
         key = "transaction.timeout.ms" if "transaction.timeout.ms" in settings else "session.timeout.ms"
-        times = f"transaction.timeout.ms ({transaction}) is above session.timeout.ms ({session}) (ER-17)"
+        times = f"transaction.timeout.ms ({transaction}) is above session.timeout.ms ({session})"
         yield Mistake(("kafka", key), f"{times}: the next owner would wait for it; write at most {session} for the first")
 
 

@@ -8,7 +8,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from heapq import nsmallest
 from pathlib import Path
@@ -26,6 +26,7 @@ from processors.engine.redelivery import REPLAY_INSTANCE, Plan, Redelivery
 from processors.engine.standalone import Standalone
 from processors.engine.stop import INPUT, Stop
 from processors.shown.masking import mask_of
+from processors.topology.deadletters import REASONS
 from processors.topology.letters import Posted
 from schemas.instants import SECOND, parse_instant
 from schemas.quantities import parse_duration
@@ -61,15 +62,18 @@ def list_letters(
     format: Printed = "table",
 ) -> None:
     """Dead letters by reason and source: how many, from when to when, and how many were not sent back yet."""
-    selected = _Selected(_selection(None, reason, source, since, until))
+    selection = _selection(None, reason, source, since, until)
     log_to_stderr("warning")
-    settings = engine_settings(load(config), REPLAY_INSTANCE)
+    loaded = load(config)
+    selected = _Selected(selection, loaded.application.sources)
+    settings = engine_settings(loaded, REPLAY_INSTANCE)
     with closing(Standalone(settings)) as log:
         letterbox = Letterbox(log, settings.topics.dead_letters)
         groups = grouped(selected.of(letterbox))
     print_rows(format, Group._fields, groups)
     if letterbox.foreign:
         print(f"records that are neither dead letters nor receipts: {letterbox.foreign}", file=sys.stderr)
+    selected.check_found()
 
 
 @dlq.command()
@@ -85,9 +89,10 @@ def show(
     show_personal: Annotated[bool, typer.Option("--show-personal", help="Show key, headers and value as they are.")] = False,
 ) -> None:
     """Dead letters whole, by partition and offset; of what the record holds its shape, unless --show-personal."""
-    selected = _Selected(_selection(letters, reason, source, since, until))
+    selection = _selection(letters, reason, source, since, until)
     log_to_stderr("warning")
     loaded = load(config)
+    selected = _Selected(selection, loaded.application.sources)
     settings = engine_settings(loaded, REPLAY_INSTANCE)
     mask = mask_of(loaded.application, show=show_personal)
     with closing(Standalone(settings)) as log:
@@ -117,9 +122,10 @@ def replay(
     selection = _selection(letters, reason, source, since, until)
     if selection == Selection() and not (everything or dry_run):
         raise typer.BadParameter("say which: LETTER, --reason, --source, --since, --until, or --all")
-    selected = _Selected(selection)
     log_to_stderr("warning")
-    settings = engine_settings(load(config), REPLAY_INSTANCE)
+    loaded = load(config)
+    selected = _Selected(selection, loaded.application.sources)
+    settings = engine_settings(loaded, REPLAY_INSTANCE)
     redelivery = Redelivery(settings)
     outcomes = Outcomes("would be sent" if dry_run else "sent")
     with closing(redelivery), closing(Standalone(settings)) as log, closing(Standalone(settings)) as originals:
@@ -138,21 +144,31 @@ def replay(
 
 
 class _Selected:
-    """The dead letters that are meant; knows how many there were, and which of those named were not there."""
+    """The dead letters that are meant; knows how many there were, and which of the letters and sources named are not there."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, sources: Collection[str]) -> None:
         self._selection = selection
+        self._sources = sorted(sources)
         self._missing = set(selection.places)
+        self._unknown = set(selection.sources).difference(sources)  # letters of a source outlive it
         self.found = 0
 
     def of(self, letterbox: Letterbox) -> Iterator[Posted]:
         for posted in letterbox.letters():
+            self._unknown.discard(posted.letter.source)
             if self._selection.takes(posted.letter):
                 self._missing -= posted.letter.names
                 self.found += 1
                 yield posted
 
     def check_found(self) -> None:
+        """Raise `Stop` where a name was misspelt: that nothing was found for it would else look like an answer."""
+        if self._unknown:
+            raise Stop(
+                INPUT,
+                f"no source {', '.join(sorted(self._unknown))} is known, and no dead letter is of it: there are "
+                f"{', '.join(self._sources)}.",
+            )
         if self._missing:
             raise Stop(INPUT, f"no dead letter {', '.join(sorted(self._missing))} fits what was asked for, or is there any more.")
 
@@ -163,6 +179,8 @@ def _selection(
     wrong = [place for place in letters or () if not _PLACE.fullmatch(place)]
     if wrong:
         raise typer.BadParameter(f"{wrong[0]!r} names no dead letter: write PARTITION/OFFSET, such as 3/42, as `dlq list` does")
+    if unknown := [name for name in reason or () if name not in REASONS]:
+        raise typer.BadParameter(f"{unknown[0]!r} is no reason: there are {', '.join(REASONS)}", param_hint="--reason")
     return Selection(
         frozenset(reason or ()),
         frozenset(source or ()),

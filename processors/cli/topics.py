@@ -48,7 +48,7 @@ def create(
         raise Stop(
             ENVIRONMENT,
             f"{', '.join(differing)} exist but differ from what is wanted: write in `topics` what is there, or change "
-            "them with your Kafka tools; never the partitions of facts or changelog once they hold records (ER-3).",
+            "them with your Kafka tools; never the partitions of facts or changelog once they hold records.",
         )
 
 

@@ -121,8 +121,8 @@ class BrokerErrors:
         brokers = self._kafka.get("bootstrap.servers")
         if self._refusal is not None:
             refusal, said = self._refusal
-            sentence = f"the Kafka brokers {brokers} refuse this client: {explained(refusal, said, self._kafka)} (ER-16)"
+            sentence = f"the Kafka brokers {brokers} refuse this client: {explained(refusal, said, self._kafka)}"
             return Stop(ENVIRONMENT, sentence)
         reason = f"{self._last.str()} ({self._last.name()})" if self._last else "no answer"
         mend = "Check kafka.bootstrap.servers and that the brokers run"
-        return Stop(ENVIRONMENT, f"no connection to the Kafka brokers {brokers}: {reason}. {mend} (ER-16)")
+        return Stop(ENVIRONMENT, f"no connection to the Kafka brokers {brokers}: {reason}. {mend}")

@@ -92,12 +92,15 @@ class Destinations:
         return Destination(topic, partition if partition < len(described.partitions) else BY_KEY)
 
     def _check_writable(self, topic: str) -> None:
-        """Ask for what a commit would refuse without naming the topic."""
+        """Ask for what a commit would refuse without naming the topic (ER-13, ER-31)."""
         for name in (topic, self._dead_letters):
             described = self._described[name]
             allowed = None if isinstance(described, KafkaError) else described.authorized_operations
             if allowed is not None and AclOperation.WRITE not in allowed:
-                raise Stop(ENVIRONMENT, f"this user lacks WRITE on topic {name}: grant it (ER-31); nothing was sent there")
+                raise Stop(
+                    ENVIRONMENT,
+                    f"this user lacks WRITE on topic {name}: nothing was sent there. Grant it: docs/operations.md#permissions",
+                )
 
     def _configuration(self, topic: str) -> dict[str, str]:
         """The topic's configuration, as far as it may be read; says once what is to be known of it."""

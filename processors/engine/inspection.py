@@ -156,7 +156,7 @@ class Inspection:
         if wanted.role == "source":
             return
         if len(topic.partitions) != wanted.partitions:
-            mend = "write in topics.partitions what is there; those of facts and changelog can never be changed (ER-3)"
+            mend = "write in topics.partitions what is there; those of facts and changelog can never be changed"
             yield Finding(
                 "topic", subject, "warning", f"has {len(topic.partitions)} partitions, wanted {wanted.partitions}", mend
             )

@@ -51,7 +51,7 @@ _FOR_GOOD = {
     KafkaError.UNKNOWN_TOPIC_OR_PART: "run `funnelstream topics create --config FILE`",
     KafkaError._UNKNOWN_TOPIC: "run `funnelstream topics create --config FILE`",
     KafkaError._UNKNOWN_PARTITION: "partitions of a topic cannot be taken back: restore the topic",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant WRITE on the topic (ER-31)",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant WRITE on the topic, see docs/operations.md#permissions",
     KafkaError.INVALID_RECORD: "the topic refuses records of this shape or time: check its configuration, and that the clock of "
     "this machine is that of the brokers (message.timestamp.after.max.ms)",
     KafkaError.INVALID_TIMESTAMP: "set the clock of this machine by that of the brokers (message.timestamp.after.max.ms)",
@@ -215,12 +215,11 @@ class Loop:
         self._aborts += 1
 
     def _refuse_what_never_works(self, why: MustAbort) -> None:
+        """End for a record that no repetition delivers, or after too many aborts (ER-11, ER-18)."""
         undelivered = self._transaction.undelivered()
         if undelivered is not None and undelivered[0].code() in _FOR_GOOD:
             error, topic = undelivered
-            raise Stop(
-                ENVIRONMENT, f"a record could not be delivered to {topic}: {error.str()}: {_FOR_GOOD[error.code()]} (ER-11)"
-            )
+            raise Stop(ENVIRONMENT, f"a record could not be delivered to {topic}: {error.str()}: {_FOR_GOOD[error.code()]}")
         if self._aborts >= _MOST_ABORTS:
             raise Stop(
                 AGAIN, f"{self._aborts} transactions in a row were aborted, the last because of: {why}. A restart is exact."

@@ -67,7 +67,7 @@ def check(row: bytes | None, committed: int | None, partitions: int, place: str)
         raise Stop(
             ENVIRONMENT,
             f"{place}: the group has read it up to offset {committed}, but its changelog holds no state: the changelog topic was "
-            f"deleted, truncated or renamed (ER-25). Bring it back, or {BEGIN_AGAIN}.",
+            f"deleted, truncated or renamed. Bring it back, or {BEGIN_AGAIN}.",
         )
     found = decode(row)
     if found.partitions != partitions:
@@ -77,7 +77,7 @@ def check(row: bytes | None, committed: int | None, partitions: int, place: str)
         raise Stop(
             ENVIRONMENT,
             f"{place}: its changelog was written when facts were read up to offset {found.facts}, but the group's commit says "
-            f"{says}: offsets were reset or expired, and reading on from there would count facts twice or lose them (ER-25). "
+            f"{says}: offsets were reset or expired, and reading on from there would count facts twice or lose them. "
             "Stop all workers and run `funnelstream reset to-changelog --config FILE`: it sets the group's offsets to what the "
             "changelog says.",
         )
@@ -89,7 +89,7 @@ def grown(place: str, before: int, now: int) -> Stop:
     return Stop(
         ENVIRONMENT,
         f"{place}: its state was written with {before} partitions, the topic has {now} now: "
-        f"keys live in other partitions (ER-3). Partitions cannot be taken back, so {BEGIN_AGAIN}.",
+        f"keys live in other partitions. Partitions cannot be taken back, so {BEGIN_AGAIN}.",
     )
 
 
@@ -110,7 +110,7 @@ def check_unread(log: Bounds, committed: int | None, place: str) -> None:
         raise Stop(
             ENVIRONMENT,
             f"{place}: the group has read it up to offset {committed}, but it ends at offset {log.end}: the topic was made anew "
-            f"or truncated, and its offsets mean other facts now (ER-25). Bring it back, or {BEGIN_AGAIN}.",
+            f"or truncated, and its offsets mean other facts now. Bring it back, or {BEGIN_AGAIN}.",
         )
     first = log.earliest
     if first <= committed + 1:  # the marker of the last transaction read counts one

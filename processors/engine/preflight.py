@@ -78,7 +78,7 @@ def equal_partitions(settings: EngineSettings, described: Mapping[str, Topic]) -
     facts, changelog = (len(described[name].partitions) if name in described else 0 for name in (names.facts, names.changelog))
     if facts and changelog and facts != changelog:
         mend = f"delete the one that is still empty and {_CREATE}, or start under a new application name"
-        says = f"has {facts} partitions and {names.changelog} {changelog}, they must be equal (ER-3)"
+        says = f"has {facts} partitions and {names.changelog} {changelog}, they must be equal"
         yield Finding("topic", f"topic {names.facts}", "missing", says, mend)
 
 
@@ -103,7 +103,7 @@ def permission_finding(permission: Permission, allowed: frozenset[str] | None, k
         return Finding(
             "permission", permission.words, "warning", f"is not granted: {permission.without}", grant(permission, kafka)
         )
-    return Finding("permission", permission.words, "missing", "is not granted (ER-31)", grant(permission, kafka))
+    return Finding("permission", permission.words, "missing", "is not granted", grant(permission, kafka))
 
 
 def setting_findings(topic: WantedTopic, config: Mapping[str, str]) -> Iterator[Finding]:

@@ -46,5 +46,5 @@ def _wait_for_signals(worker: Worker) -> None:
     log.info("%s: committing and leaving; a second one ends at once", signal.Signals(first).name)
     worker.stop()
     signal.sigtimedwait(_SIGNALS, _GRACE)
-    log.error("ending without leaving; what was not committed will be read again (ER-28)")
+    log.error("ending without leaving; what was not committed will be read again")
     os._exit(AGAIN)

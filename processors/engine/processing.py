@@ -286,11 +286,12 @@ def _read_before(lane: Lane, offset: int) -> Stop:
 
 
 def _too_large(topic: str, key: bytes | None, value: bytes | None) -> Stop:
+    """The end of a worker that has made a record which producer or topic do not take (ER-11)."""
     size = len(value or b"") + len(key or b"")
     return Stop(
         ENVIRONMENT,
         f"a record of {size} bytes for {topic} (key {key!r}) is over message.max.bytes: raise message.max.bytes under kafka and "
-        "max.message.bytes of the topic, then start again (ER-11)",
+        "max.message.bytes of the topic, then start again",
     )
 
 

@@ -150,7 +150,7 @@ class Restorer:
         else:
             return position.offset
         if why:
-            log.warning("store of %s partition %d %s: emptied, restoring in full (ER-26)", self._facts, partition, why)
+            log.warning("store of %s partition %d %s: emptied, restoring in full", self._facts, partition, why)
         self._storehouse.store.drop_partition(partition)
         return bounds.earliest
 
@@ -198,7 +198,7 @@ class Restorer:
             raise Stop(
                 ENVIRONMENT,
                 f"{self._changelog} partition {number} was truncated while it was restored ({error.str()}): if it was recreated, "
-                "state is lost; else start again (ER-24)",
+                "state is lost; else start again",
             )
         if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
             raise self._errors.ending(error, "reading the changelog", self._changelog)

@@ -119,7 +119,7 @@ class Starts:
                 raise Stop(
                     ENVIRONMENT,
                     f"{topic} partition {partition}: the group's offset was not answered for {self._patience:.0f} s: a "
-                    "transaction of its former owner is still pending, or the group coordinator is away (ER-22). If this comes "
+                    "transaction of its former owner is still pending, or the group coordinator is away. If this comes "
                     "again, brokers have lost the end of a transaction: docs/operations.md#a-transaction-hangs",
                 )
 

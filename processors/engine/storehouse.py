@@ -131,13 +131,13 @@ class Storehouse:
             return self._unwritable(why)
         if store is not None:
             store.delete()
-        return Stop(AGAIN, f"the store at {self._path} is damaged ({why}) and was deleted; the next start restores it (ER-26)")
+        return Stop(AGAIN, f"the store at {self._path} is damaged ({why}) and was deleted; the next start restores it")
 
     def _unwritable(self, why: Exception) -> Stop:
         return Stop(
             ENVIRONMENT,
             f"the store at {self._path} cannot be written: {why}. Make room on its disk, or let this user write to state.path, "
-            "then start again: nothing is lost, the store is kept and what it lacks is restored (ER-26)",
+            "then start again: nothing is lost, the store is kept and what it lacks is restored",
         )
 
     def _locked(self) -> bool:
@@ -156,7 +156,7 @@ class Storehouse:
         now = time.monotonic()
         if self._waits_since is None:
             self._waits_since = now
-            log.warning("store %s is held by process %s: waiting until it is gone (ER-4)", self._path, holder)
+            log.warning("store %s is held by process %s: waiting until it is gone", self._path, holder)
         if now - self._waits_since > _PATIENCE:
             raise Stop(
                 ENVIRONMENT,

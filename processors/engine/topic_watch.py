@@ -29,7 +29,7 @@ class _Topic(NamedTuple):
 
 
 class TopicWatch:
-    """Compares the topics with what they were when it first asked; one step at a time."""
+    """Compares the topics with what they were when it first asked (ER-3, ER-25); one step at a time."""
 
     def __init__(self, parts: Parts) -> None:
         """Wire a watch over the sources' topics and our own."""
@@ -73,7 +73,7 @@ class TopicWatch:
                 raise Stop(
                     ENVIRONMENT,
                     f"topic {name} was deleted and made anew while this worker ran: what it held and was not read is lost. The "
-                    "next start reads it from its beginning, or says why it cannot (ER-25)",
+                    "next start reads it from its beginning, or says why it cannot",
                 )
             if name in self._counted and now.partitions > self._partitions:
                 raise mark.grown(f"topic {name}", self._partitions, now.partitions)

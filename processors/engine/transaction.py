@@ -145,7 +145,7 @@ class Transaction:
         self.commit_records()
 
     def commit_records(self) -> None:
-        """Commit the records of a transaction that read nothing for a group: a replay of dead letters (decision 8).
+        """Commit the records, the whole of a transaction that read nothing for a group: a replay of dead letters (decision 8).
 
         Raises:
             MustAbort: Nothing was committed.
@@ -153,20 +153,18 @@ class Transaction:
         undecided = Stop(
             AGAIN,
             "commit_transaction stays undecided: the brokers did not say within "
-            f"{self._timeout + _SETTLED:.0f} s whether it was committed (ER-14). A restart is exact.",
+            f"{self._timeout + _SETTLED:.0f} s whether it was committed. A restart is exact.",
         )
         self._bounded("commit_transaction", lambda: self._producer.commit_transaction(_CALL), self._timeout + _SETTLED, undecided)
         self.is_open = False
         self._diagnosing = False
 
     def abort(self) -> None:
-        """Give up the open transaction; a fatal error ends the worker here."""
+        """Give up the open transaction; a fatal error ends the worker here, and so does a client that hangs (ER-15)."""
         if not self.is_open:
             return
         self._diagnosing = True  # should the next attempt fail as well, it shall say for which record
-        undecided = Stop(
-            AGAIN, "abort_transaction was not answered: brokers are away, or the client hangs (ER-15). A restart is exact."
-        )
+        undecided = Stop(AGAIN, "abort_transaction was not answered: brokers are away, or the client hangs. A restart is exact.")
         try:
             self._bounded(
                 "abort_transaction", lambda: self._producer.abort_transaction(_CALL), self._timeout + _SETTLED, undecided

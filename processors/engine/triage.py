@@ -34,22 +34,22 @@ SEEN: dict[int, Seen] = {
     KafkaError._FENCED: Seen(
         "any transaction call",
         "another process took over this transactional id (the same --instance runs twice), or this one was paused for longer "
-        "than transaction.timeout.ms; give every worker its own --instance, and let the supervisor back off (ER-4, ER-27)",
+        "than transaction.timeout.ms; give every worker its own --instance, and let the supervisor back off",
     ),
     KafkaError.INVALID_PRODUCER_EPOCH: Seen(
-        "produce, commit", "the broker has aborted this transaction and moved on to a newer producer of the same id (ER-27)"
+        "produce, commit", "the broker has aborted this transaction and moved on to a newer producer of the same id"
     ),
     KafkaError.FENCED_INSTANCE_ID: Seen(
         "poll, send_offsets",
         "another process joined the group with the same instance (the same --instance runs twice), or the session ended during a "
-        "long broker outage (ER-1, ER-4)",
+        "long broker outage",
     ),
     KafkaError.UNRELEASED_INSTANCE_ID: Seen(
-        "poll", "group.protocol=consumer does not let a static member back before its session ends (ER-2)"
+        "poll", "group.protocol=consumer does not let a static member back before its session ends"
     ),
-    KafkaError._STATE: Seen("send_offsets, after it timed out", "librdkafka has given the transaction up: abort it (ER-13)"),
+    KafkaError._STATE: Seen("send_offsets, after it timed out", "librdkafka has given the transaction up: abort it"),
     KafkaError._INCONSISTENT: Seen(
-        "commit", "a record was not delivered: oversized, to an unknown topic, or its broker was away (ER-11)"
+        "commit", "a record was not delivered: oversized, to an unknown topic, or its broker was away"
     ),
     KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER: Seen(
         "commit, after an _INCONSISTENT one", "the aborted records left a gap; abort again"
@@ -57,14 +57,12 @@ SEEN: dict[int, Seen] = {
     KafkaError.INVALID_TXN_STATE: Seen(
         "abort, commit", "the broker has ended this transaction already, for example by its timeout"
     ),
-    KafkaError.ILLEGAL_GENERATION: Seen("send_offsets, commit", "the group has rebalanced since the records were read (ER-7)"),
-    KafkaError.UNKNOWN_MEMBER_ID: Seen(
-        "send_offsets, commit", "the session ended while this worker was paused; it rejoins (ER-27)"
-    ),
-    KafkaError._TIMED_OUT: Seen("init, send_offsets, commit, abort", "no answer yet; the outcome is open (ER-14)"),
+    KafkaError.ILLEGAL_GENERATION: Seen("send_offsets, commit", "the group has rebalanced since the records were read"),
+    KafkaError.UNKNOWN_MEMBER_ID: Seen("send_offsets, commit", "the session ended while this worker was paused; it rejoins"),
+    KafkaError._TIMED_OUT: Seen("init, send_offsets, commit, abort", "no answer yet; the outcome is open"),
     KafkaError._TRANSPORT: Seen("send_offsets", "the connection broke; librdkafka reconnects"),
 }
-"""What the codes below stand for where they were seen; their treatment is `triage`, by the flags they carry."""
+"""What codes stand for where they were seen (ER-1, 2, 4, 7, 11, 13, 14, 27). Their treatment is `triage`, by their flags."""
 
 _FORBIDDEN = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "on topic",
@@ -110,7 +108,10 @@ def ending(error: KafkaError, call: str, resource: str = "") -> Stop:
     if error.code() in _FORBIDDEN:
         what = _FORBIDDEN[error.code()]
         name = f" {resource}" if resource else ""
-        return Stop(ENVIRONMENT, f"{call}: permission {what}{name} is missing ({error.str()}): grant it, see ER-31")
+        return Stop(
+            ENVIRONMENT,
+            f"{call}: permission {what}{name} is missing ({error.str()}): grant it, see docs/operations.md#permissions",
+        )
     seen = SEEN.get(_reason(error))
     meaning = f": {seen.meaning}" if seen else ""
     return Stop(AGAIN, f"{call} ended this worker: {error.name()} ({error.str()}){meaning}. A restart is exact.")

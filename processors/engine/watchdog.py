@@ -57,5 +57,5 @@ class Watchdog:
                 continue
             call.ticks -= 1
             if call.ticks <= 0 and self._watched is call:
-                log.critical("%s did not come back in time: ending the process (ER-15). A restart is exact.", call.name)
+                log.critical("%s did not come back in time: ending the process. A restart is exact.", call.name)
                 os._exit(AGAIN)

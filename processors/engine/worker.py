@@ -233,8 +233,8 @@ class Worker:
 
 
 def _give_up(failure: Stop | None) -> None:
-    """End a process whose clients do not close, for example because no broker answers; a restart is exact."""
+    """End a process whose clients do not close, for example because no broker answers; a restart is exact (ER-28)."""
     if failure is not None:
         log.error("%s", failure.sentence)
-    log.error("the Kafka clients did not close within %.0f s: ending without (ER-28)", _LEAVES_WITHIN)
+    log.error("the Kafka clients did not close within %.0f s: ending without", _LEAVES_WITHIN)
     os._exit(AGAIN if failure is None else failure.code)

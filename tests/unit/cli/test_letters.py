@@ -1,13 +1,20 @@
 """Which dead letters a command means, how they group, and how one is shown."""
 
 import json
+from typing import cast
 
 import pytest
+from typer.testing import CliRunner
 
+from processors.cli.dlq import _Selected
 from processors.cli.letters import Group, Outcome, Outcomes, Selection, grouped, view
+from processors.cli.main import app
 from processors.engine.destinations import BY_KEY, Destination
+from processors.engine.letterbox import Letterbox
 from processors.engine.redelivery import Left, Outgoing
+from processors.engine.stop import Stop
 from processors.shown.masking import Mask
+from processors.topology.letters import Posted
 from schemas.instants import SECOND
 from tests.unit.cli.letterings import letter, posted
 from tests.worlds import START
@@ -32,6 +39,39 @@ from tests.worlds import START
 )
 def test_every_part_of_a_selection_must_fit(selection: Selection, taken: bool) -> None:
     assert selection.takes(letter("3/42", 5)) is taken
+
+
+class Kept:
+    """In the place of a letterbox: one letter of a source that the configuration does not have any more, and one of `web`."""
+
+    def letters(self) -> list[Posted]:
+        return [posted("0/1", 30, source="old"), posted("0/2", 40)]
+
+
+@pytest.mark.parametrize(
+    ("source", "found", "says"),
+    [
+        ("web", 1, None),
+        ("crm", 0, None),
+        ("old", 1, None),
+        ("wbe", 0, "no source wbe is known, and no dead letter is of it: there are crm, web"),
+    ],
+)
+def test_a_misspelt_source_is_told_from_one_without_letters(source: str, found: int, says: str | None) -> None:
+    selected = _Selected(Selection(sources=frozenset({source})), {"web": 1, "crm": 2})
+    assert len(list(selected.of(cast(Letterbox, Kept())))) == selected.found == found
+    if says is None:
+        selected.check_found()
+    else:
+        with pytest.raises(Stop, match=says) as stopped:
+            selected.check_found()
+        assert stopped.value.code == 1
+
+
+def test_a_misspelt_reason_is_refused_before_anything_is_read() -> None:
+    done = CliRunner().invoke(app, ["dlq", "list", "--config", "nowhere.yml", "--reason", "emtpy"])
+    assert done.exit_code == 2
+    assert "'emtpy' is no reason" in done.output
 
 
 def test_letters_group_by_reason_and_source() -> None:

@@ -179,3 +179,8 @@ def test_listed_identifiers_only(name: str) -> None:
 def test_an_unknown_format_is_named() -> None:
     with pytest.raises(ValueError, match=r"carrier-pigeon; there are segment, hubspot, mapping"):
         decoder_for("carrier-pigeon", used_events=None, identifiers=[], session=None)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("hubspot", "empty"), ("segment", "wrong_shape"), ("mapping", "wrong_shape")])
+def test_an_empty_array_is_empty_only_where_a_record_may_be_an_array(name: str, reason: str) -> None:
+    assert outcome(decoder(name).decode, b"[]") == reason
