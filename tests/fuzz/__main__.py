@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.fuzz.one import guided
+from tests.fuzz.guidance import ATHERIS_ABSENT, guided
 from tests.fuzz.reach import keep
 from tests.fuzz.targets import TARGETS, Target
 from tests.shared_material import ROOT
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no target is called {unknown[0]}; there are {', '.join(TARGETS)}")
     each = max(1, told.seconds // len(names))
     ran = [fuzz(TARGETS[name], each, save=told.save, blind=told.blind) for name in names]
-    print("coverage-guided (atheris)" if guided() and not told.blind else "blind: no atheris here, or told so")
+    print("blind, as told" if told.blind else "guided by coverage (atheris)" if guided() else f"BLIND: {ATHERIS_ABSENT}")
     print(f"{'target':<15}{'inputs tried':>13}{'seconds':>9}{'edges':>7}{'new in corpus':>15}")
     for done in ran:
         edges = "-" if done.edges is None else done.edges
