@@ -5,6 +5,7 @@ reach something new join the corpus.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -65,8 +66,8 @@ def fuzz(target: Target, seconds: int, *, save: bool = False, blind: bool = Fals
     """
     known = set(target.inputs())
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as found:
-        output, code = _one(target, found, f"--seconds={seconds}", *(["--blind"] if blind else []))
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as found, tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+        output, code = _one(target, found, scratch, f"--seconds={seconds}", *(["--blind"] if blind else []))
         took = time.monotonic() - started
         added = keep(target, Path(found).iterdir()) if save else 0
     left = [file for file in target.inputs() if file not in known and file.parent == target.regressions]
@@ -79,9 +80,11 @@ def fuzz(target: Target, seconds: int, *, save: bool = False, blind: bool = Fals
     return Figures(target.name, int((tried or ["0"])[-1]), took, int(edges[-1]) if edges else None, added, left)
 
 
-def _one(target: Target, found: str, *options: str) -> tuple[str, int]:
+def _one(target: Target, found: str, scratch: str, *options: str) -> tuple[str, int]:
+    """Output and exit code. libFuzzer ends its process before Python can clean up: what is left in `scratch` is the caller's."""
     command = [sys.executable, "-m", "tests.fuzz.one", target.name, "--found", found, *options]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    told = {**os.environ, "TMPDIR": scratch}
+    done = subprocess.run(command, cwd=ROOT, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.stdout.decode(errors="replace"), done.returncode
 
 

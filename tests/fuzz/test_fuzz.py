@@ -1,5 +1,8 @@
 """A bounded run of every fuzzer, as part of `make test`; `make fuzz` runs them at length."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from tests.fuzz import guidance
@@ -19,6 +22,14 @@ def test_nothing_breaks_a_promise(name: str) -> None:
     assert not done.left, f"broken by {done.left[0]}; replay it: pytest tests/fuzz/test_corpus.py -k {done.left[0].name}"
     assert done.tried > 0
     assert done.edges, "atheris is here, and watches nothing"
+
+
+def test_a_run_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libFuzzer ends its process before Python can delete temporary files."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # else the answer of before is remembered
+    fuzz(TARGETS["definitions"], 1)
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("name", TARGETS)
