@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tests.browser.chromium import CHROMIUM_ABSENT
+from tests.fuzz.guidance import ATHERIS_ABSENT
 from tests.promtool import PROMTOOL_ABSENT
 from tests.shared_material import ABSENT
 
-ABSENCES = {"../shared": ABSENT, "promtool": PROMTOOL_ABSENT, "chromium": CHROMIUM_ABSENT}
+ABSENCES = {"../shared": ABSENT, "promtool": PROMTOOL_ABSENT, "chromium": CHROMIUM_ABSENT, "atheris": ATHERIS_ABSENT}
 """What a machine may be without: the reason for which a test is then skipped, by its name."""
 
 

@@ -28,7 +28,7 @@ _LONGEST_QUOTE = 60
 _LARGEST_NUMBER = 10**_LONGEST_IDENTIFIER
 _LARGEST_EXACT = 2**53
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_DIGITS = re.compile(r"-?[0-9]{1,18}")
+_DIGITS = re.compile(r"-?[0-9]{1,21}")  # as many as nanoseconds of the year 9999 have
 _EARLIEST = parse_instant("0001-01-01T00:00:00Z")
 _LATEST = parse_instant("9999-12-31T23:59:59.999999Z")
 _canonical = msgspec.json.Encoder(order="sorted").encode

@@ -5,6 +5,7 @@ reach something new join the corpus.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.fuzz.one import guided
+from tests.fuzz.guidance import ATHERIS_ABSENT, guided
 from tests.fuzz.reach import keep
 from tests.fuzz.targets import TARGETS, Target
 from tests.shared_material import ROOT
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no target is called {unknown[0]}; there are {', '.join(TARGETS)}")
     each = max(1, told.seconds // len(names))
     ran = [fuzz(TARGETS[name], each, save=told.save, blind=told.blind) for name in names]
-    print("coverage-guided (atheris)" if guided() and not told.blind else "blind: no atheris here, or told so")
+    print("blind, as told" if told.blind else "guided by coverage (atheris)" if guided() else f"BLIND: {ATHERIS_ABSENT}")
     print(f"{'target':<15}{'inputs tried':>13}{'seconds':>9}{'edges':>7}{'new in corpus':>15}")
     for done in ran:
         edges = "-" if done.edges is None else done.edges
@@ -65,8 +66,8 @@ def fuzz(target: Target, seconds: int, *, save: bool = False, blind: bool = Fals
     """
     known = set(target.inputs())
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as found:
-        output, code = _one(target, found, f"--seconds={seconds}", *(["--blind"] if blind else []))
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as found, tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+        output, code = _one(target, found, scratch, f"--seconds={seconds}", *(["--blind"] if blind else []))
         took = time.monotonic() - started
         added = keep(target, Path(found).iterdir()) if save else 0
     left = [file for file in target.inputs() if file not in known and file.parent == target.regressions]
@@ -79,9 +80,11 @@ def fuzz(target: Target, seconds: int, *, save: bool = False, blind: bool = Fals
     return Figures(target.name, int((tried or ["0"])[-1]), took, int(edges[-1]) if edges else None, added, left)
 
 
-def _one(target: Target, found: str, *options: str) -> tuple[str, int]:
+def _one(target: Target, found: str, scratch: str, *options: str) -> tuple[str, int]:
+    """Output and exit code. libFuzzer ends its process before Python can clean up: what is left in `scratch` is the caller's."""
     command = [sys.executable, "-m", "tests.fuzz.one", target.name, "--found", found, *options]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    told = {**os.environ, "TMPDIR": scratch}
+    done = subprocess.run(command, cwd=ROOT, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.stdout.decode(errors="replace"), done.returncode
 
 

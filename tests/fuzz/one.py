@@ -6,7 +6,6 @@ that breaks a promise is left among the target's regressions, and the last lines
 
 import argparse
 import hashlib
-import importlib.util
 import sys
 import time
 import traceback
@@ -14,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
+
+from tests.fuzz.guidance import guided
 
 if TYPE_CHECKING:  # what is imported before atheris looks is not watched
     from tests.fuzz.targets import Target
@@ -40,11 +41,6 @@ def main(arguments: Sequence[str]) -> int:
 
         return blindly(TARGETS[told.target], told.seconds, Random(seed))
     return _guided(told.target, told.found, [f"-max_total_time={told.seconds}", f"-seed={seed}", "-print_final_stats=1"])
-
-
-def guided() -> bool:
-    """Whether there is an atheris here."""
-    return importlib.util.find_spec("atheris") is not None
 
 
 def _guided(name: str, found: Path, options: Sequence[str]) -> int:

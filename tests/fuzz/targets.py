@@ -19,6 +19,7 @@ from processors.configuration.definitions import DefinitionSet, load_definitions
 from processors.configuration.json_schemas import application_json_schema, definition_json_schema
 from processors.configuration.problems import Problem, errors
 from processors.configuration.unbuilt import unbuilt
+from processors.sources import FORMATS
 from processors.sources.statement import SourceRecord
 from processors.topology.program import Program
 from tests.property.hostile import NESTED, NOT_JSON, NUMBERS, TIMES
@@ -63,9 +64,13 @@ class Target(NamedTuple):
         return sorted(file for folder in (self.corpus, self.regressions) if folder.is_dir() for file in folder.iterdir())
 
 
-def _records(source: str) -> Callable[[bytes], None]:
+def _records(source_format: str) -> Callable[[bytes], None]:
+    """The same lines for every source of a format, each in a run of its own."""
+    sources = [name for name, source in WORLD.application.sources.items() if source.format == source_format]
+
     def run(data: bytes) -> None:
-        drive(_lines(source, data))
+        for source in sources:
+            drive(_lines(source, data))
 
     return run
 
@@ -152,9 +157,7 @@ _YAML = (
 TARGETS = {
     target.name: target
     for target in (
-        Target("segment", _records("web"), _JSON),
-        Target("hubspot", _records("crm"), _JSON),
-        Target("mapping", _records("shop"), _JSON),
+        *(Target(source_format, _records(source_format), _JSON) for source_format in FORMATS),
         Target("configuration", configuration, (*_YAML, *sorted(_keys(application_json_schema())))),
         Target("definitions", definitions, (*_YAML, *sorted(_keys(definition_json_schema())))),
     )

@@ -20,8 +20,14 @@ from tests.worlds import START
 Texts = st.SearchStrategy[str]
 
 CORPUS = ROOT / "tests/fuzz/corpus"
-CORPORA = {"web": CORPUS / "segment", "crm": CORPUS / "hubspot", "shop": CORPUS / "mapping"}
-"""Where sound records of each source of tests/fuzz/world lie, one a line, in files that end in .ndjson."""
+SOUND = {
+    "web": "segment/*.ndjson",
+    "crm": "hubspot/*.ndjson",
+    "shop": "mapping/shop-*.ndjson",
+    "till": "mapping/till-*.ndjson",
+    "depot": "mapping/depot-*.ndjson",
+}
+"""Where sound records of each source of tests/fuzz/world lie in the corpus, one a line."""
 
 TIMES = [
     *("2026-01-01T00:00:00Z", "2026-01-01", "20260101", "1969-12-31T23:59:59Z", "1990-01-01", "1989-12-31T23:59:59.999999Z"),
@@ -58,9 +64,11 @@ values: Texts = (
 
 
 def sound(source: str) -> list[dict[str, Any]]:
-    """The sound records of a source; of arrays their elements."""
-    lines = [line for file in sorted(CORPORA[source].glob("*.ndjson")) for line in file.read_text().splitlines()]
+    """The sound records of a source; of lists their elements."""
+    lines = [line for file in sorted(CORPUS.glob(SOUND[source])) for line in file.read_text().splitlines()]
     written = [json.loads(line) for line in lines]
+    if source == "depot":
+        written = [truck["parcels"] for body in written for truck in body["load"]["trucks"]]
     flat = [element for body in written for element in (body if isinstance(body, list) else [body])]
     return [element for element in flat if isinstance(element, dict)]
 
@@ -77,7 +85,7 @@ def _spoilt(record: dict[str, Any], changes: Sequence[tuple[str, str]], first: b
 
 @functools.cache
 def bodies(source: str) -> Texts:
-    """Sound records with a few fields of any kind before or behind their own; in arrays where the source has such."""
+    """Sound records with a few fields of any kind before or behind their own; in lists where the source has such."""
     known = sound(source)
     outer = st.sampled_from(sorted({key for record in known for key in record})) | st.text(max_size=3)
     holders = [value for record in known for value in record.values() if isinstance(value, dict)]
@@ -86,7 +94,9 @@ def bodies(source: str) -> Texts:
     change = st.tuples(outer, values) | st.tuples(st.sampled_from(["traits", "properties", "context"]), below)
     one = st.builds(_spoilt, st.sampled_from(known), st.lists(change, max_size=3), st.booleans())
     many = st.lists(one | values, max_size=4).map(lambda elements: f"[{','.join(elements)}]")
-    return one if source == "web" else many if source == "shop" else one | many
+    trucks = st.lists(many.map('{{"parcels":{}}}'.format) | values, min_size=1, max_size=3)
+    loaded = trucks.map(lambda trucks: f'{{"load":{{"trucks":[{",".join(trucks)}]}}}}')
+    return {"web": one, "crm": one | many, "shop": many, "till": one, "depot": loaded}[source]
 
 
 SPOILS: list[Callable[[bytes], bytes | None]] = [
@@ -129,5 +139,5 @@ def _numbered(records: Sequence[SourceRecord]) -> list[SourceRecord]:
     return [replace(record, offset=offset) for offset, record in enumerate(records)]
 
 
-records = st.lists(st.one_of(*map(_record, CORPORA)), min_size=1, max_size=5).map(_numbered)
+records = st.lists(st.one_of(*map(_record, SOUND)), min_size=1, max_size=5).map(_numbered)
 """A few records of all sources, in the order of their offsets."""

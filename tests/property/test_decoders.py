@@ -17,7 +17,21 @@ from tests.unit.sources.records import SHOP, outcome, record
 
 Bodies = st.SearchStrategy[Any]
 
-ONE, MANY = (RecordMapping.model_validate({**SHOP, "explode": explode}) for explode in (None, "[*]"))
+WITHOUT_ID, LISTS_IN_LISTS = "mapping without id", "mapping of lists in lists"
+
+
+def mapping(explode: str | None, unit: str, **changes: Any) -> RecordMapping:
+    return RecordMapping.model_validate({**SHOP, "explode": explode, "time": {"path": "at", "unit": unit}, **changes})
+
+
+MAPPINGS = {
+    "mapping": (mapping(None, "ms"), mapping("[*]", "s")),
+    WITHOUT_ID: (mapping(None, "us", id=None), mapping("[*]", "us", id=None)),
+    LISTS_IN_LISTS: (mapping("batch[*].lines[*]", "ns", id=None), mapping("[*]", "ns")),
+}
+"""By the name of a decoder how it reads a record that is an object, and one that is an array."""
+FORMAT = {name: name for name in FORMATS} | dict.fromkeys(MAPPINGS, "mapping")
+"""By the name of a decoder its format: of `mapping` there are as many decoders as there are mappings."""
 
 IDENTIFIERS = {
     "segment": ("anonymousId", "userId", "groupId", "traits.email", "context.traits.email", "a.b.c", "", "."),
@@ -107,30 +121,38 @@ def pairs(body: dict[str, Any]) -> str:
 
 
 def decoder(name: str, value: bytes = b"") -> Decoder:
-    """A decoder of the format; of a mapping one that takes arrays where the value is one."""
+    """A decoder of the name; of a mapping one that takes arrays where the value is one."""
     used = frozenset({"Signed Up", "Page Viewed", "Order Paid"})
-    return decoder_for(
-        name, used_events=used, identifiers=IDENTIFIERS[name], session=None, mapping=MANY if value[:1] == b"[" else ONE
-    )
+    one, many = MAPPINGS.get(name, (None, None))
+    mapping = many if value[:1] == b"[" else one
+    return decoder_for(FORMAT[name], used_events=used, identifiers=IDENTIFIERS[FORMAT[name]], session=None, mapping=mapping)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+def written(name: str, text: str) -> bytes:
+    """A body as the source sends it: where elements lie in lists of lists, in one of them."""
+    if name != LISTS_IN_LISTS:
+        return text.encode()
+    lines = text if text.startswith("[") else f"[{text}]"
+    return f'{{"batch":[{{"lines":[]}},{{"lines":{lines}}}]}}'.encode()
+
+
+@pytest.mark.parametrize("name", FORMAT)
 @given(value=st.binary())
 def test_any_bytes(name: str, value: bytes) -> None:
     check(name, value)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", FORMAT)
 @given(data=st.data())
 def test_any_json(name: str, data: st.DataObject) -> None:
-    check(name, data.draw(texts(name)).encode())
+    check(name, written(name, data.draw(texts(FORMAT[name]))))
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", FORMAT)
 @given(data=st.data())
 def test_key_order_settles_nothing(name: str, data: st.DataObject) -> None:
-    tree = data.draw(trees(name))
-    forwards, turned = json.dumps(tree).encode(), json.dumps(backwards(tree)).encode()
+    tree = data.draw(trees(FORMAT[name]))
+    forwards, turned = written(name, json.dumps(tree)), written(name, json.dumps(backwards(tree)))
     check(name, forwards)
     assert outcome(decoder(name, forwards).decode, forwards) == outcome(decoder(name, turned).decode, turned)
 
@@ -149,7 +171,7 @@ def check(name: str, value: bytes) -> None:
         return
     check_ends(decoded)
     for statement in decoded.statements:
-        check_statement(statement, set(IDENTIFIERS[name]))
+        check_statement(statement, set(IDENTIFIERS[FORMAT[name]]))
     for _, element_fault in decoded.faults:
         check_fault(element_fault)
 

@@ -33,6 +33,10 @@ CHANGE = {"subscriptionType": "contact.propertyChange", "objectId": 1, "occurred
 GOOD = json.dumps(CHANGE | {"propertyName": "plan", "propertyValue": "pro"})
 ORDER = '{"kind":"order","paid":true,"at":1767225600,"customer":{"id":"u1"},"sum":"9.50"}'
 OTHER = '{"kind":[]}'
+SALE = '{"kind":"sale","at":1767225600000000,"card":{"user":"u1"},"sum":"9.50"}'
+PARCEL = '{"state":"offered","at":1767225600000000000,"offer":7,"buyer":"u1","step":1}'
+TRUCK = f'{{"parcels":[{PARCEL}]}}'
+EMPTY = '{"parcels":[]}'
 
 
 def track(rest: str) -> str:
@@ -45,6 +49,10 @@ def identify(rest: str) -> str:
 
 def webhook(**changes: Any) -> str:
     return json.dumps(CHANGE | changes)
+
+
+def loaded(trucks: str) -> str:
+    return f'{{"load":{{"trucks":[{trucks}]}}}}'
 
 
 def repeated(piece: str, size: int) -> str:
@@ -88,6 +96,12 @@ LARGE: dict[str, tuple[str, Build]] = {
     "many orders of another shape": ("shop", lambda size: f"[{repeated(OTHER, size)}]"),
     "one order among bad ones": ("shop", lambda size: f"[{ORDER},{repeated('7', size)}]"),
     "an order with much that nobody reads": ("shop", lambda size: f'[{ORDER[:-1]},"x":[{repeated("[]", size)}]}}]'),
+    "a sale with much that only its digest reads": ("till", lambda size: f'{SALE[:-1]},"x":[{repeated("[]", size)}]}}'),
+    "a sale with many keys": ("till", lambda size: f"{SALE[:-1]},{distinct(size)}}}"),
+    "many parcels": ("depot", lambda size: loaded(f'{{"parcels":[{repeated(PARCEL, size)}]}}')),
+    "many trucks": ("depot", lambda size: loaded(repeated(TRUCK, size))),
+    "many empty trucks behind a full one": ("depot", lambda size: loaded(f"{TRUCK},{repeated(EMPTY, size)}")),
+    "bad parcels behind a good one": ("depot", lambda size: loaded(f'{{"parcels":[{PARCEL},{repeated("7", size)}]}}')),
     "many properties": ("crm", lambda size: f'{{"id":1,"properties":{{"email":"","plan":"pro",{distinct(size)}}}}}'),
 }
 """By what is large: the source, and a record of about so many bytes."""
@@ -112,7 +126,7 @@ def test_a_record_of_a_megabyte_ends_like_any_other(name: str) -> None:
     drive([source_record(source, value)])
 
 
-@pytest.mark.parametrize("source", ["web", "crm"])
+@pytest.mark.parametrize("source", WORLD.application.sources)
 def test_a_record_of_five_megabytes_is_known_by_its_beginning(source: str) -> None:
     (letter,) = drive([source_record(source, track(f'"x":"{"y" * 5 * MEGABYTE}"').encode())])
     assert len(letter.value or b"") == KEPT_OF_OVERSIZED

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import CHROMIUM_ABSENT
-from tests.completeness import Case, complaints
-from tests.promtool import PROMTOOL_ABSENT
+from tests.completeness import ABSENCES, Case, complaints
 from tests.shared_material import ABSENT, ROOT
 
 pytestmark = pytest.mark.slow
@@ -53,8 +51,14 @@ def test_complete_sessions_draw_no_complaint() -> None:
     assert _complaints([SOAK], [BROKER, READER]) == []
     assert _complaints([READER], [BROKER, SOAK], kafka=False) == []
     assert _complaints([BROKER, READER], skips={READER.nodeid: ABSENT}, present=False) == []
-    assert _complaints([BROKER, RULES], skips={RULES.nodeid: PROMTOOL_ABSENT}) == []
-    assert _complaints([BROKER, RULES], skips={RULES.nodeid: CHROMIUM_ABSENT}) == []
+
+
+@pytest.mark.parametrize("name", ["promtool", "chromium", "atheris"])
+def test_what_a_machine_is_without_is_counted_and_no_complaint(tmp_path: Path, name: str) -> None:
+    assert _complaints([BROKER, RULES], skips={RULES.nodeid: ABSENCES[name]}) == []
+    (tmp_path / "test_skipped.py").write_text(f"import pytest\n\ndef test_one():\n    pytest.skip({ABSENCES[name]!r})\n")
+    ended = _session(tmp_path)
+    assert f"{name}: ABSENT, 1 TESTS DID NOT RUN: {ABSENCES[name]}" in ended.stdout
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from schemas.application import Application, Identity, Limits, Namespace, Source
 from schemas.cases import Case, CaseFile, Counts, Expected, Given, Operation
 from schemas.definitions import Conversion, Funnel, Outcome, Policies, Stage
 from schemas.shape import Shape
+from tests.fuzz.targets import TARGETS
 from tests.shared_material import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -67,6 +68,11 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 @each_document
 def test_no_document_names_a_machine_or_a_place_to_fetch_from(document: Path) -> None:
     assert re.findall(f"{MACHINE}|{PACKAGE_HOST}", TEXTS[document], re.IGNORECASE) == []
+
+
+def test_the_figures_of_fuzzing_are_of_every_target() -> None:
+    section = TEXTS[ROOT / "docs/reliability.md"].partition("**Fuzzing.**")[2].partition("From one `make fuzz")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [*TARGETS]
 
 
 def test_the_map_names_every_module_and_no_other() -> None:
