@@ -12,12 +12,8 @@ from uuid import uuid4
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
     AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
     NewPartitions,
     NewTopic,
-    ResourceType,
 )
 
 from processors.engine.described import describe_group
@@ -139,12 +135,6 @@ class Application:
     def close(self) -> None:
         for worker in self._workers.values():
             worker.kill9()
-
-    def limit_size(self, topic: str, size: int) -> None:
-        """Let a topic take records up to so many bytes."""
-        resource = ConfigResource(ResourceType.TOPIC, topic)
-        resource.add_incremental_config(ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET))
-        self.admin.incremental_alter_configs([resource])[resource].result()
 
     # What goes in.
 

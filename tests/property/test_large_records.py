@@ -112,7 +112,7 @@ def test_a_record_of_a_megabyte_ends_like_any_other(name: str) -> None:
     drive([source_record(source, value)])
 
 
-@pytest.mark.parametrize("source", ["web", "crm"])
+@pytest.mark.parametrize("source", ["web", "crm", "shop"])
 def test_a_record_of_five_megabytes_is_known_by_its_beginning(source: str) -> None:
     (letter,) = drive([source_record(source, track(f'"x":"{"y" * 5 * MEGABYTE}"').encode())])
     assert len(letter.value or b"") == KEPT_OF_OVERSIZED
