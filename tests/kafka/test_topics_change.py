@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from processors.engine.findings import missing
 from processors.engine.mark import BEGIN_AGAIN
 from processors.engine.stop import Stop
 from processors.engine.topics import create_topics, wanted_topics
 from tests.kafka.application import DYNAMIC, INPUTS, PARTITIONS, Application
+from tests.kafka.test_check import findings
 
 QUICK: dict[str, Any] = {
     "watch_every": 0.3,
@@ -106,6 +108,8 @@ def test_er25_facts_that_were_made_anew_end_a_running_worker(app: Application) -
     app.wait_empty()
     with pytest.raises(Stop, match="written from facts of a topic that was deleted and made anew since"):
         app.reset().to_changelog("")
+    (found,) = missing(findings(app))
+    assert found.sentence.startswith(f"topic {app.topics.facts} was deleted and made anew")
     app.check_exact_so_far()
 
 
