@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
 from processors.cli.loading import Loaded, load
 from processors.engine.reading import read_topic
@@ -52,8 +59,9 @@ class Deployment:
         return Path(application.state.path) / application.application / name
 
     def producer(self) -> Producer:
-        """A producer for the source topics."""
-        return Producer({**self.kafka, "enable.idempotence": True, "linger.ms": 20, "log_level": 0})
+        """A producer for the source topics, of records as large as they may take."""
+        settings = {"enable.idempotence": True, "linger.ms": 20, "log_level": 0, "message.max.bytes": "8000000"}
+        return Producer({**self.kafka, **settings})
 
     def read(self, topic: str) -> list[Message]:
         """Every committed record of a topic."""
@@ -159,6 +167,13 @@ class Deployment:
             reader.close()
         assert not unfinished, f"{sorted(unfinished)} have no end: a transaction hangs"
         return last
+
+
+def limit_size(admin: AdminClient, topic: str, size: int) -> None:
+    """Let a topic take records up to so many bytes."""
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    resource.add_incremental_config(ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET))
+    admin.incremental_alter_configs([resource])[resource].result()
 
 
 def log_of(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from processors.engine.definition_change import change
 from processors.engine.described import Member, Topic, answered, describe_group, describe_topics
 from processors.engine.findings import Finding
 from processors.engine.last_marks import last_marks
+from processors.engine.mark import BEGIN_AGAIN, Mark
 from processors.engine.membership import with_others
 from processors.engine.permissions import needed, principal
 from processors.engine.preflight import (
@@ -34,6 +35,7 @@ from processors.engine.tls import uses_tls
 from processors.engine.topics import WantedTopic, read_config, replicas_wanted, wanted_topics
 from processors.engine.triage import Verdict, error_of, triage
 from processors.topology.definition_digests import Definitions
+from schemas.application import OwnTopics
 from schemas.instants import SECOND
 
 _REACHED_WITHIN = 5.0
@@ -103,6 +105,7 @@ class Inspection:
         except Stop as stop:
             yield Finding(area, "state", "unknown", f"cannot be looked at: {stop.sentence}")
             return
+        yield from of_other_facts(names, self._described[names.facts], marks)
         places = {f"{names.facts} partition {number}": mark for number, mark in marks.items()}
         found = change(places, self._definitions, round(time.time() * SECOND))
         yield from found or [Finding(area, "state", "ok", "was written by these definitions" if marks else "is not there yet")]
@@ -249,3 +252,14 @@ def _taken_up(producer: Producer) -> KafkaError | None:
             error = error_of(raised)
         if triage(error) is not Verdict.AGAIN or time.monotonic() > deadline:
             return error
+
+
+def of_other_facts(names: OwnTopics, facts: Topic, marks: Mapping[int, Mark]) -> Iterator[Finding]:
+    """State that was made of another facts topic than there is, or of one with other partitions (ER-3, ER-25)."""
+    subject, since = f"topic {names.facts}", f"the state in {names.changelog} was written"
+    if any(mark.of_another(facts.id) for mark in marks.values()):
+        yield Finding("topic", subject, "missing", f"was deleted and made anew since {since}", BEGIN_AGAIN)
+    counts = {mark.partitions for mark in marks.values()} - {len(facts.partitions)}
+    if facts.partitions and counts:
+        says = f"has {len(facts.partitions)} partitions, {since} with {', '.join(map(str, sorted(counts)))}"
+        yield Finding("topic", subject, "missing", says, BEGIN_AGAIN)

@@ -24,6 +24,7 @@ from processors.engine.lanes import Lane
 from processors.engine.merge import Merge
 from processors.engine.parts import Parts
 from processors.engine.processing import Processing
+from processors.engine.starts import READ_INTO
 from processors.engine.stop import AGAIN, BUG, ENVIRONMENT, Stop
 from processors.engine.triage import MustAbort, error_of
 from processors.engine.watermarks import Watermarks
@@ -72,6 +73,7 @@ class Loop:
         self._storehouse = parts.storehouse
         self._lanes = parts.lanes
         self._limits = parts.settings.limits
+        self._read_into = READ_INTO + parts.facts_id
         self._metrics = parts.metrics
         self._health = parts.health
         self._errors = parts.errors
@@ -175,7 +177,7 @@ class Loop:
         touched = self._processing.touched
         began = time.monotonic()
         self._processing.complete()
-        offsets = [TopicPartition(lane.topic, lane.partition, lane.next) for lane in touched]
+        offsets = [TopicPartition(lane.topic, lane.partition, lane.next, self._read_into) for lane in touched]
         if any(self._lanes.get(lane.place) is not lane for lane in touched):  # the broker would not notice (ER-7)
             raise Stop(BUG, "a bug in funnelstream: offsets of partitions that are not owned were about to be committed")
         self._transaction.commit(offsets, self._consumer.consumer_group_metadata())

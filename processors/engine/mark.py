@@ -1,8 +1,8 @@
 """The mark: the engine's own row in each changelog partition, written by every transaction that read from its facts partition.
 
 It repeats what the transaction committed elsewhere, so that a restore can tell when the two no longer belong together (ER-25):
-the offset of the facts topic, the definitions that made the rows, and the partition count that decided which keys live here. By
-what it says of the definitions `definition_change.py` decides whether others may go on.
+which facts topic was read and how far, the definitions that made the rows, and the partition count that decided which keys live
+here. By what it says of the definitions `definition_change.py` decides whether others may go on.
 """
 
 import msgspec
@@ -34,6 +34,12 @@ class Mark(msgspec.Struct, frozen=True):
     """Format of the rows."""
     versions: dict[str, str] = {}
     """Digest of each version of a funnel, by `funnel/version`."""
+    topic: str = ""
+    """Kafka's id of the facts topic, another one once it is made anew; empty: not known."""
+
+    def of_another(self, topic: str) -> bool:
+        """Whether the rows were made of another facts topic than the one with this id; no where either is not known."""
+        return bool(self.topic and topic) and self.topic != topic
 
 
 def encode(mark: Mark) -> bytes:
@@ -82,6 +88,15 @@ def check(row: bytes | None, committed: int | None, partitions: int, place: str)
             "changelog says.",
         )
     return found
+
+
+def made_anew(facts: str, since: str) -> Stop:
+    """The end of a worker whose facts are in another topic than those that state and offsets speak of; `since` says which."""
+    return Stop(
+        ENVIRONMENT,
+        f"topic {facts} was deleted and made anew since {since}: what it held and was not read is lost, and its offsets mean "
+        f"other facts now. So {BEGIN_AGAIN}.",
+    )
 
 
 def grown(place: str, before: int, now: int) -> Stop:

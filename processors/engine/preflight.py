@@ -25,9 +25,10 @@ _CREATE_ALL = "run `funnelstream topics create --config FILE --with-sources`"
 
 
 class Ready(NamedTuple):
-    """What a worker must know of the topics: how many partitions facts and changelog have, and which changelog it is."""
+    """What a worker must know of the topics: how many partitions facts and changelog have, and which topics they are."""
 
     partitions: int
+    facts_id: str
     changelog_id: str
 
 
@@ -58,7 +59,7 @@ def check_topics(
     if lacking := missing(found):
         lines = "\n".join(f"  {finding.sentence}" for finding in lacking)
         raise Stop(ENVIRONMENT, f"the topics are not ready:\n{lines}")
-    return Ready(len(described[names.facts].partitions), described[names.changelog].id)
+    return Ready(len(described[names.facts].partitions), described[names.facts].id, described[names.changelog].id)
 
 
 def presence(settings: EngineSettings, own: Sequence[str], described: Mapping[str, Topic]) -> Iterator[Finding]:

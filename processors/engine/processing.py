@@ -53,6 +53,7 @@ class Processing:
         self._post = topology.post
         self._definitions = parts.definitions
         self._partitions = parts.partitions
+        self._facts_id = parts.facts_id
         self._errors = parts.errors
         self._transaction = parts.transaction
         self._produce = parts.transaction.produce
@@ -236,7 +237,7 @@ class Processing:
                 )
             self._mirror(topic, value, key, partition)
         digest, format, versions, _ = self._definitions
-        row = mark.encode(mark.Mark(lane.next, digest, self._partitions, lane.reached, format, versions))
+        row = mark.encode(mark.Mark(lane.next, digest, self._partitions, lane.reached, format, versions, self._facts_id))
         rows[mark.KEY] = row
         produce(topic, row, mark.KEY, None, partition, self._delivered)
 
@@ -253,7 +254,7 @@ class Processing:
         if triage(error) in (Verdict.EXIT, Verdict.FORBIDDEN):
             raise self._errors.ending(error, "reading", topic)
         if error.code() in _GONE:
-            raise gone(topic, error.str())
+            raise gone(topic, error.str(), state=topic == self._names["facts"])
         if error.code() == KafkaError._MAX_POLL_EXCEEDED:  # a static member is not let back, and nobody says so
             raise Stop(
                 AGAIN,

@@ -79,7 +79,7 @@ class Reset:
             self._refuse(why, f"{names.changelog} cannot be read", Permission("READ", "topic", names.changelog))
         first = self._offsets([(names.facts, number) for number in range(partitions)], EARLIEST)
         begins = {number: offset for (_, number), offset in first.items()}
-        return follow_changelog(names, partitions, marks, self._committed(), begins, definitions)
+        return follow_changelog(names, partitions, marks, self._committed(), begins, topics[names.facts].id, definitions)
 
     def to_sources(self, topics: Sequence[str], since: int | None) -> Plan:
         """Plan to read source topics again, from their beginning or from the first record of a time.

@@ -37,6 +37,7 @@ def follow_changelog(
     marks: Mapping[int, Mark],
     committed: Mapping[Place, int],
     first: Mapping[int, int],
+    topic: str,
     definitions: str,
 ) -> Plan:
     """Set the group's offsets of facts to what the state in the changelog has taken in: exact, nothing lost or doubled.
@@ -47,6 +48,7 @@ def follow_changelog(
         marks: Of the changelog's partitions.
         committed: The group's offsets.
         first: First offset that each partition of facts still has.
+        topic: Kafka's id of facts, now.
         definitions: Digest of the definitions at hand.
 
     Raises:
@@ -59,6 +61,8 @@ def follow_changelog(
             lost += [f"partition {number} was read up to {offset}, its changelog holds no state"] if offset is not None else []
         elif found.partitions != partitions:
             lost.append(f"partition {number} was written with {found.partitions} partitions, {names.facts} has {partitions} now")
+        elif found.of_another(topic):
+            lost.append(f"partition {number} was written from facts of a topic that was deleted and made anew since")
         elif first[number] > found.facts + 1:  # the marker of the last transaction read counts one
             lost.append(f"partition {number} has lost its facts from {found.facts} to {first[number] - 1} unread")
         elif offset != found.facts:

@@ -4,6 +4,9 @@ Its own lookup races with pause() and resume(). One that is overtaken is made ag
 that flows already back to its beginning, or it is forgotten and the partition never flows (librdkafka #2190). So a partition is
 assigned with the offset it begins at, once that is known: the group's own, else the first of the log. The group's answer waits
 for a predecessor's pending commit (ER-22), so it is asked in slices, while the loop keeps polling (ER-24).
+
+A commit names the facts topic that it belongs to, by Kafka's id (`READ_INTO`). Where that was made anew, the facts of a source's
+records are gone; to read on behind them would lose them without a word, so it is refused (ER-25).
 """
 
 import logging
@@ -13,6 +16,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from processors.engine import mark
 from processors.engine.lanes import Place
 from processors.engine.offsets import Bounds, BoundsQuestion
 from processors.engine.parts import Parts
@@ -21,6 +25,8 @@ from processors.engine.triage import Verdict, error_of, triage
 
 log = logging.getLogger(__name__)
 
+READ_INTO = "facts="
+"""Before the id of the facts topic in the metadata of a commit; what others set there says nothing."""
 _COMMITTED = 1.0
 """Seconds that the group's offsets may keep the loop from polling; asked again until they are there."""
 
@@ -52,6 +58,7 @@ class Starts:
         self._admin = parts.admin
         self._errors = parts.errors
         self._patience = parts.settings.restore_patience
+        self._facts, self._read_into = parts.settings.topics.facts, READ_INTO + parts.facts_id
         self._unasked: dict[Place, float] = {}
         self._asked: dict[Place, tuple[int | None, BoundsQuestion]] = {}
         self._known: dict[Place, Start] = {}
@@ -81,7 +88,7 @@ class Starts:
             All partitions that were added, once the last of them is answered; else nothing.
 
         Raises:
-            Stop: The group's offsets are not answered, or this user may not read them.
+            Stop: The group's offsets are not answered, this user may not read them, or they belong to facts that are gone.
         """
         self._ask_committed()
         for place, (committed, question) in list(self._asked.items()):
@@ -108,9 +115,16 @@ class Starts:
         for answer in found:
             place = (answer.topic, answer.partition)
             if answer.error is None:
+                self._check_facts(answer)
                 del self._unasked[place]
                 committed = answer.offset if answer.offset >= 0 else None
                 self._asked[place] = (committed, BoundsQuestion(self._admin, place))
+
+    def _check_facts(self, committed: TopicPartition) -> None:
+        said = committed.metadata or ""
+        if said.startswith(READ_INTO) and said != self._read_into:
+            since = f"{committed.topic} partition {committed.partition} was read up to offset {committed.offset}"
+            raise mark.made_anew(self._facts, since)
 
     def _check_patience(self) -> None:
         now = time.monotonic()

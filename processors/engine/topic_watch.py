@@ -37,7 +37,7 @@ class TopicWatch:
         self._admin = parts.admin
         self._every = parts.settings.watch_every
         self._topics = TopicCollection([*parts.settings.source_topics, *names])
-        self._counted = (names.facts, names.changelog)
+        self._state = (names.facts, names.changelog)
         self._partitions = parts.partitions
         self._known: dict[str, _Topic] = {}
         self._due = time.monotonic()
@@ -64,7 +64,7 @@ class TopicWatch:
             except KafkaException as raised:
                 error = error_of(raised)
                 if error.code() in _GONE and name in self._known:
-                    raise gone(name, error.str()) from raised
+                    raise gone(name, error.str(), state=name in self._state) from raised
                 log.debug("describing %s: %s", name, error.str())
                 continue
             now = _Topic(str(described.topic_id), len(described.partitions))
@@ -75,14 +75,13 @@ class TopicWatch:
                     f"topic {name} was deleted and made anew while this worker ran: what it held and was not read is lost. The "
                     "next start reads it from its beginning, or says why it cannot",
                 )
-            if name in self._counted and now.partitions > self._partitions:
+            if name in self._state and now.partitions > self._partitions:
                 raise mark.grown(f"topic {name}", self._partitions, now.partitions)
 
 
-def gone(topic: str, why: str) -> Stop:
-    """The end of a worker whose topic is not there any more."""
-    return Stop(
-        ENVIRONMENT,
-        f"topic {topic} is gone ({why}): what it held and was not read is lost. Create it again (our own: "
-        "`funnelstream topics create --config FILE`), then start",
-    )
+def gone(topic: str, why: str, *, state: bool) -> Stop:
+    """The end of a worker whose topic is not there any more; `state`: it was facts or changelog, which belong together."""
+    lost = f"topic {topic} is gone ({why}): what it held and was not read is lost"
+    if state:
+        return Stop(ENVIRONMENT, f"{lost}, and what is left of the state does not fit an empty one. So {mark.BEGIN_AGAIN}.")
+    return Stop(ENVIRONMENT, f"{lost}. Create it again (our own: `funnelstream topics create --config FILE`), then start")

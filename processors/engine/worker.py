@@ -26,7 +26,7 @@ from processors.engine.lag import Lag
 from processors.engine.lanes import Lane, Place
 from processors.engine.last_marks import last_marks
 from processors.engine.loop import Loop
-from processors.engine.mark import Mark, grown
+from processors.engine.mark import Mark, grown, made_anew
 from processors.engine.membership import Agreement
 from processors.engine.metrics import Metrics
 from processors.engine.parts import Parts
@@ -125,7 +125,7 @@ class Worker:
         there = first_contact(admin, self._errors, settings.connect_within, self._beat).topics
         ready = preflight.check_topics(admin, settings, self._clients.transactional_id, there, configs=self._check_configs)
         if self._check_configs:
-            self._agree(admin, ready.partitions)
+            self._agree(admin, ready)
         topics = [*settings.source_topics, settings.topics.facts]
         self.metrics.initialise(self._topology.definitions.digest, settings.source_topics, topics, settings.label_sets)
         producer = make_client(Producer, self._clients.producer() | options)
@@ -137,6 +137,7 @@ class Worker:
                 self._clients,
                 self._topology.definitions,
                 ready.partitions,
+                ready.facts_id,
                 tuple((topic, number) for topic in sorted(settings.source_topics) for number in sorted(there[topic].partitions)),
                 admin,
                 make_client(
@@ -155,24 +156,27 @@ class Worker:
             )
         )
 
-    def _agree(self, admin: AdminClient, partitions: int) -> None:
+    def _agree(self, admin: AdminClient, ready: preflight.Ready) -> None:
         """State, definitions and the other workers of the group fit together, or this one does not join."""
         settings, digest = self._settings, self._topology.definitions.digest
         patience = settings.others_leave_within
         if patience is None:
             patience = self._clients.session_timeout + _LEAVES_LATE
         self._agreement = Agreement(admin, settings.application, digest, patience)
-        self._check_marks(partitions)
+        self._check_marks(ready)
         if self._agreement.wait(self._beat):  # they may have worked until they left
-            self._check_marks(partitions)
+            self._check_marks(ready)
 
-    def _check_marks(self, partitions: int) -> None:
-        """Uncommitted marks tell how many partitions there were; which definitions may go on is told by committed ones."""
+    def _check_marks(self, ready: preflight.Ready) -> None:
+        """Uncommitted marks tell of which facts they were made; which definitions may go on is told by committed ones."""
         names, running = self._settings.topics, self._topology.definitions
+        partitions = ready.partitions
         marks = self._marks(self._clients.mark_reader(), partitions)
         for mark in marks.values():
             if mark.partitions != partitions:
                 raise grown(f"topic {names.changelog}", mark.partitions, partitions)
+            if mark.of_another(ready.facts_id):
+                raise made_anew(names.facts, f"the state in {names.changelog} was written")
         if all(mark.definitions == running.digest for mark in marks.values()):
             return
         committed = self._marks(self._clients.reader(), partitions)

@@ -12,16 +12,14 @@ from uuid import uuid4
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at run time
     AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
     NewPartitions,
     NewTopic,
-    ResourceType,
 )
 
 from processors.engine.described import describe_group
 from processors.engine.group import set_offsets
+from processors.engine.reset import Reset
+from processors.engine.settings import EngineSettings
 from processors.engine.topics import create_topics, wanted_topics
 from processors.state.store import Label
 from schemas.application import OwnTopics
@@ -138,12 +136,6 @@ class Application:
         for worker in self._workers.values():
             worker.kill9()
 
-    def limit_size(self, topic: str, size: int) -> None:
-        """Let a topic take records up to so many bytes."""
-        resource = ConfigResource(ResourceType.TOPIC, topic)
-        resource.add_incremental_config(ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET))
-        self.admin.incremental_alter_configs([resource])[resource].result()
-
     # What goes in.
 
     def send(self, pairs: Iterable[tuple[str, str | int]], topic: str | None = None, partition: int = -1) -> None:
@@ -240,6 +232,19 @@ class Application:
             raise AssertionError("\n".join([str(failure), *(worker.tail() for worker in workers)])) from None
         self.wait_exact()
 
+    def begin_again(self, *, outputs: bool = True) -> None:
+        """What `funnelstream reset empty` does, once no worker is a member of the group any more."""
+        self.wait_empty()
+        reset = self.reset()
+        for _ in reset.perform(reset.to_nothing(outputs=outputs)):
+            pass
+
+    def reset(self) -> Reset:
+        """A reset that was not planned yet; the group must have no member."""
+        told = self.settings("reset")
+        told |= {"topics": OwnTopics(**told["topics"]), "state_path": Path(told["state_path"])}
+        return Reset(EngineSettings(**told), PARTITIONS, None)
+
     def check_exact_so_far(self) -> None:
         """Hold what was published against the beginning of what was sent: nothing doubled, nothing wrong, whatever is missing."""
         counts, totals = _told(self.steps())
@@ -268,7 +273,7 @@ class Application:
             consumer.close()
 
     def wait_empty(self) -> None:
-        """Wait until the group has no member."""
+        """Wait until the group has no member; one that could not leave counts until its session ends, after 45 s."""
         wait_until(lambda: not describe_group(self.admin, self.name).members, "the group to be empty")
 
     def set_offsets(self, topic: str, offsets: dict[int, int]) -> None:

@@ -46,7 +46,8 @@ policies: {lateness: 4000d}
 """
 )
 BROKEN = {"values": '"1": closed', "record_bytes": "1KiB"}
-MENDED = {"values": '"1": closed, "2": open', "record_bytes": "1MiB"}
+MENDED = {"values": '"1": closed, "2": open', "record_bytes": "6MiB"}
+LARGE = {"message.max.bytes": "6500000"}
 
 
 class Desk:

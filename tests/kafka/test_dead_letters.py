@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from processors.engine.standalone import Standalone
 from processors.topology.letters import DeadLetter, Receipt, read, receipt_headers
 from tests.broker.discovery import Broker
 from tests.command import run
-from tests.deployment import bodies
+from tests.deployment import bodies, limit_size
 from tests.kafka import foreign
-from tests.kafka.desk import MENDED, Desk, demo, status
+from tests.kafka.desk import LARGE, MENDED, Desk, demo, status
 
 MANY = 12_000
 """Dead letters that take a replay twelve transactions."""
@@ -35,10 +36,11 @@ def contents(messages: list[Message]) -> list[tuple[Any, ...]]:
 
 
 def test_a_record_whose_cause_is_mended_is_used_after_its_replay(desk: Desk) -> None:
-    """A limit that was too small, a value that was not listed: the whole way, with a worker before and after."""
-    large, own, hour_ago = demo(7, pad="x" * 70_000), [("trace", b"t"), ("none", None)], int(time.time() - 3600) * 1000
+    """A limit that was too small for 5 MB, a value that was not listed: the whole way, with a worker before and after."""
+    large, own, hour_ago = demo(7, pad="x" * (5 << 20)), [("trace", b"t"), ("none", None)], int(time.time() - 3600) * 1000
+    limit_size(desk.admin, desk.web, 6_500_000)
     desk.send(desk.web, large, key=b"k", headers=own, timestamp=hour_ago, partition=1)
-    desk.send(desk.web, b"nonsense", demo(8))
+    desk.send(desk.web, b"nonsense", demo(8), partition=1)
     desk.send(desk.crm, status(8, "2"), status(9, "3"))
     desk.work()
     listed = {group["reason"]: group for group in desk.dlq("list")}
@@ -53,7 +55,18 @@ def test_a_record_whose_cause_is_mended_is_used_after_its_replay(desk: Desk) -> 
     assert next(row["to"] for row in planned if row["reason"] == "too_large") == f"{desk.web}/1"
     assert {topic: contents(desk.app.read(topic)) for topic in before} == before, "a dry run sends nothing"
 
+    moved = [body["subject"]["id"] for body in bodies(desk.app.read(desk.app.topics.transitions))]
+    assert moved == ["contact:8"], "what lies behind the large record is used"
+    (kept,) = [message for message in desk.app.read(desk.letters) if len(message.value() or b"") > 10_000]
+    said = dict(kept.headers() or ())
+    assert (kept.value(), said["dead-letter-size"]) == (large[: 64 << 10], b"%d" % len(large))
+    assert said["dead-letter-sha256"] == sha256(large).hexdigest().encode()
+
     desk.configure(MENDED)
+    (left,) = desk.dlq("replay", "--reason", "too_large")
+    assert left["outcome"] == "left"
+    assert "over message.max.bytes: raise it under kafka" in left["why"]
+    desk.configure(MENDED, LARGE)
     sent = desk.dlq("replay", "--since", "1h", "--reason", "too_large", "--reason", "unlisted_value")
     assert {(row["reason"], row["outcome"]) for row in sent} == {("too_large", "sent"), ("unlisted_value", "sent")}
     (record,) = [message for message in desk.app.read(desk.web) if dict(message.headers() or ()).get("dead-letter-replay")]

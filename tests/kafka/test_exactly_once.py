@@ -5,6 +5,7 @@ import time
 
 from confluent_kafka import Producer
 
+from tests.deployment import limit_size
 from tests.kafka import foreign
 from tests.kafka.application import Application
 from tests.kafka.processes import wait_until
@@ -106,13 +107,13 @@ def test_er11_any_other_record_over_the_size_limit_stops_with_a_sentence(app: Ap
 
 def test_er11_er13_er18_a_delivery_that_never_works_is_named_after_one_more_try(app: Application) -> None:
     """The brokers refuse the record, so only the commit fails; the second attempt asks for the reason."""
-    app.limit_size(app.topics.transitions, 300)
+    limit_size(app.admin, app.topics.transitions, 300)
     worker = app.worker(kafka={"batch.num.messages": "1"}).start().wait_ready()
     app.send([("a", 1), ("b" * 400, 1)])
     assert worker.wait_ended() == 3
     assert f"could not be delivered to {app.topics.transitions}" in worker.output
     assert "max.message.bytes" in worker.output
-    app.limit_size(app.topics.transitions, 1_000_000)
+    limit_size(app.admin, app.topics.transitions, 1_000_000)
     worker.start().wait_ready()
     app.wait_exact()
 

@@ -20,11 +20,8 @@ import pytest
 from processors.engine.admin import AdminClient
 from processors.engine.described import describe_group
 from processors.engine.group import delete_group
-from processors.engine.reset import Reset
-from processors.engine.settings import EngineSettings
 from processors.engine.stop import Stop
 from processors.state.store import DiskStore
-from schemas.application import OwnTopics
 from schemas.instants import SECOND, format_instant
 from tests.broker.discovery import Broker
 from tests.command import funnelstream, run
@@ -42,12 +39,6 @@ http: {{listen: "127.0.0.1:0"}}
 identity: {{namespaces: [{{name: user, kind: lead}}]}}
 sources: {{web: {{topics: ["{application}.web"], format: segment, identifiers: {{userId: user}}}}}}
 """
-
-
-def resetting(app: Application) -> Reset:
-    told: dict[str, Any] = app.settings("reset")
-    told |= {"topics": OwnTopics(**told["topics"]), "state_path": Path(told["state_path"])}
-    return Reset(EngineSettings(**told), PARTITIONS, None)
 
 
 def observed(app: Application) -> Any:
@@ -78,7 +69,7 @@ def test_er25_offsets_that_were_reset_by_hand_follow_the_changelog_again(app: Ap
 def test_er22_a_changelog_is_read_past_an_open_transaction_or_not_at_all(app: Application, stopped: WorkerProcess) -> None:
     """Its committed end may hide behind one: an older mark taken for the last would double facts."""
     held = app.hold([1])
-    doing = resetting(app)
+    doing = app.reset()
     with pytest.raises(Stop, match="hanging transaction") as refused:
         doing.to_changelog("", patience=2.0)
     assert f"{app.topics.changelog} partition 1" in refused.value.sentence
@@ -139,7 +130,7 @@ def test_members_are_named_and_nothing_is_done(app: Application, protocol: str) 
 
 def test_offsets_cannot_be_taken_from_a_worker_that_starts_in_the_middle(app: Application, stopped: WorkerProcess) -> None:
     """Every reset is planned first: a worker that joins before it is performed ends it, and goes on exactly."""
-    doing = resetting(app)
+    doing = app.reset()
     plans = [doing.to_sources([app.input], None), doing.to_nothing(outputs=True)]
     stopped.start().wait_ready()
     for plan in plans:
@@ -158,7 +149,7 @@ def test_sources_are_read_again_from_a_time_and_from_their_beginning(app: Applic
     app.wait_exact()
     assert stopped.terminate() == 0
     read = app.committed(app.input)
-    steps = resetting(app).to_sources([app.input], since).steps
+    steps = app.reset().to_sources([app.input], since).steps
     assert {step.partition: (step.before, step.after) for step in steps} == {
         number: (read[number], earlier[number]) for number in range(INPUTS)
     }
@@ -228,7 +219,7 @@ def test_empty_begins_from_nothing_and_ends_exact(app: Application, stopped: Wor
 def test_empty_may_die_after_any_step_and_is_run_again(app: Application, stopped: WorkerProcess) -> None:
     """In between a worker refuses to start; what it may have committed before it refused does not count in the end."""
     for action in ("delete group", "delete topic", "delete store"):
-        doing = resetting(app)
+        doing = app.reset()
         for step in doing.perform(doing.to_nothing(outputs=True)):
             if step.action == action:
                 break

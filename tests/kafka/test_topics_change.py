@@ -4,13 +4,18 @@ from typing import Any
 
 import pytest
 
+from processors.engine.findings import missing
+from processors.engine.mark import BEGIN_AGAIN
+from processors.engine.stop import Stop
 from processors.engine.topics import create_topics, wanted_topics
-from tests.kafka.application import INPUTS, PARTITIONS, Application
+from tests.kafka.application import DYNAMIC, INPUTS, PARTITIONS, Application
+from tests.kafka.test_check import findings
 
 QUICK: dict[str, Any] = {
     "watch_every": 0.3,
     "kafka": {"topic.metadata.refresh.interval.ms": "500", "topic.metadata.propagation.max.ms": "1000"},
 }
+DYNAMIC_QUICK: dict[str, Any] = QUICK | {"kafka": QUICK["kafka"] | DYNAMIC}
 
 
 def test_a_source_that_grows_is_read_from_the_beginning_of_its_new_partitions(app: Application) -> None:
@@ -67,33 +72,59 @@ def test_er03_both_grown_are_refused_before_anything_is_joined(app: Application)
     assert "assigned" not in other.output
 
 
-@pytest.mark.parametrize("role", ["input", "facts", "changelog"])
-def test_a_topic_that_is_deleted_is_named(app: Application, role: str) -> None:
-    worker = app.worker(**QUICK).start().wait_ready()
+@pytest.mark.parametrize("roles", [["facts"], ["facts", "changelog"]], ids=" and ".join)
+def test_er25_state_that_is_gone_is_begun_again_whatever_was_tried_before(app: Application, roles: list[str]) -> None:
+    """Made anew, the topics look as those of an application that has read nothing: going on would lose all that was read."""
+    worker = app.worker(**DYNAMIC_QUICK).start().wait_ready()
     app.send_some(100)
     app.wait_exact()
-    topic = app.input if role == "input" else getattr(app.topics, role)
-    app.delete(topic)
-    if role != "input":
-        app.send([("a", "dead"), ("b", "1")])
+    topics = [getattr(app.topics, role) for role in roles]
+    app.delete(*topics)
+    app.send([("a", "dead"), ("b", 1)])
     assert worker.wait_ended() == 3
-    assert topic in worker.output
-    assert "Traceback" not in worker.output
+    assert BEGIN_AGAIN in worker.output
+    assert any(topic in worker.output for topic in topics)
+    create_topics(app.admin, wanted_topics(app.topics, PARTITIONS))
+    worker.start()
+    assert worker.wait_ended() == 3
+    assert f"topic {app.topics.facts} was deleted and made anew" in worker.output
+    assert BEGIN_AGAIN in worker.output
+    app.check_exact_so_far()
+    app.begin_again()
+    worker.start().wait_ready()
+    app.send_some(50)
+    app.wait_exact()
 
 
-def test_er25_facts_that_were_made_anew_are_refused(app: Application) -> None:
-    """Their offsets mean other records now: what the group has read and what the rows say do not belong to them."""
-    worker = app.worker(**QUICK).start().wait_ready()
+def test_er25_facts_that_were_made_anew_end_a_running_worker(app: Application) -> None:
+    """Their offsets mean other records now, which no changelog can tell: it is no way back."""
+    worker = app.worker(**DYNAMIC_QUICK).start().wait_ready()
     app.send_some(100)
     app.wait_exact()
     app.delete(app.topics.facts)
     create_topics(app.admin, wanted_topics(app.topics, PARTITIONS))
     assert worker.wait_ended() in (3, 5)
     assert app.topics.facts in worker.output
-    worker.start()
-    assert worker.wait_ended() == 3
-    assert app.topics.facts in worker.output
+    app.wait_empty()
+    with pytest.raises(Stop, match="written from facts of a topic that was deleted and made anew since"):
+        app.reset().to_changelog("")
+    (found,) = missing(findings(app))
+    assert found.sentence.startswith(f"topic {app.topics.facts} was deleted and made anew")
     app.check_exact_so_far()
+
+
+def test_a_source_that_is_deleted_is_named(app: Application) -> None:
+    worker = app.worker(**QUICK).start().wait_ready()
+    app.send_some(100)
+    app.wait_exact()
+    app.delete(app.input)
+    assert worker.wait_ended() == 3
+    assert f"topic {app.input} is gone" in worker.output
+    assert "Traceback" not in worker.output
+    app.create_input()
+    worker.start().wait_ready()
+    app.send_some(100)
+    app.wait_exact()
 
 
 def test_an_output_that_was_deleted_is_written_again_once_it_is_back(app: Application) -> None:

@@ -94,8 +94,8 @@ def test_snapshots_facts_and_rows_say_what_they_are() -> None:
 
 def test_the_engines_own_row_and_deleted_rows_can_be_shown() -> None:
     written = {"facts": 7, "definitions": "sha256:0", "partitions": 4, "reached": 5, "rows": 2, "versions": {"web/1": "sha256:1"}}
-    mark = shown("changelog", stored(KEY, encode(Mark(7, "sha256:0", 4, 5, 2, {"web/1": "sha256:1"}))), MASKS[False])
-    assert mark.value == written
+    mark = shown("changelog", stored(KEY, encode(Mark(7, "sha256:0", 4, 5, 2, {"web/1": "sha256:1"}, "id"))), MASKS[False])
+    assert mark.value == written | {"topic": "id"}
     deleted = shown("changelog", stored(b"e" + entity_key("user:1"), None), MASKS[False])
     assert (deleted.value, deleted.entity) == (None, entity_key("user:1"))
     assert deleted.line.endswith("deleted")

@@ -76,6 +76,7 @@ class Consumer:
         self.assigned: list[Place] = []
         self.began: dict[Place, int] = {}
         self.offsets: dict[Place, int] = {}
+        self.read_into: dict[Place, str] = {}
         self.unanswered = 0
         self.positions: dict[Place, int] = {}
         self.paused: set[Place] = set()
@@ -110,9 +111,8 @@ class Consumer:
         if self.unanswered:
             self.unanswered -= 1
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "a commit is pending", retriable=True))
-        return [
-            TopicPartition(each.topic, each.partition, self.offsets.get((each.topic, each.partition), -1001)) for each in places
-        ]
+        asked = [(each.topic, each.partition) for each in places]
+        return [TopicPartition(*place, self.offsets.get(place, -1001), self.read_into.get(place, "")) for place in asked]
 
     def position(self, places: list[TopicPartition]) -> list[TopicPartition]:
         return [
@@ -150,6 +150,7 @@ class Producer:
         self.committed: list[tuple[str, Any, Any]] = []
         self.addressed: list[Place] = []
         self.offsets: dict[Place, int] = {}
+        self.read_into: dict[Place, str] = {}
         self.calls: list[str] = []
         self.failures: dict[str, list[KafkaError]] = {}
         self._sent: dict[Place, int] = {}
@@ -171,6 +172,7 @@ class Producer:
     def send_offsets_to_transaction(self, places: Sequence[TopicPartition], metadata: bytes, timeout: float) -> None:
         self._call("send_offsets")
         self._sent = {(place.topic, place.partition): place.offset for place in places}
+        self.read_into |= {(place.topic, place.partition): place.metadata or "" for place in places}
 
     def commit_transaction(self, timeout: float) -> None:
         self._call("commit")
@@ -271,7 +273,7 @@ class Bench:
             "app", "one", {"bootstrap.servers": "x"}, {"in": "web"}, TOPICS, Path("state"), limits or Limits(), **settings_of_it
         )
         self.consumer, self.producer, self.storehouse, self.admin = Consumer(), Producer(), Storehouse(), Admin()
-        self.consumer.offsets = self.producer.offsets
+        self.consumer.offsets, self.consumer.read_into = self.producer.offsets, self.producer.read_into
         self.lanes: dict[Place, Lane] = {}
         self.metrics = Metrics()
         errors, stopping = BrokerErrors({}, "app", "app:one"), threading.Event()
@@ -281,6 +283,7 @@ class Bench:
             Clients(settings),
             DEFINITIONS,
             2,
+            "facts-1",
             (("in", 0), ("in", 1)),
             cast(Any, self.admin),
             cast(Any, self.consumer),

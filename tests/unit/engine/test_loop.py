@@ -52,7 +52,7 @@ def test_the_mark_says_which_versions_wrote_the_rows_and_how_far_time_has_come(b
         return decode(bench.storehouse.store.get(0, KEY) or b"")
 
     bench.run([fact(0, milliseconds=5), fact(1, milliseconds=9), fact(2, milliseconds=8)])
-    assert mark() == Mark(3, DEFINITIONS.digest, 2, 9_000, DEFINITIONS.rows, DEFINITIONS.versions)
+    assert mark() == Mark(3, DEFINITIONS.digest, 2, 9_000, DEFINITIONS.rows, DEFINITIONS.versions, "facts-1")
     bench.run([bench.consumer.rebalance("on_revoke", *ALL)], [bench.consumer.rebalance("on_assign", *ALL)])
     bench.run([fact(3, milliseconds=2)])
     assert (mark().facts, mark().reached) == (4, 9_000)

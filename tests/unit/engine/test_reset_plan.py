@@ -14,15 +14,15 @@ MINE = "sha256:mine"
 
 def following(marks: dict[int, Mark], committed: dict[int, int], first: dict[int, int] | None = None) -> Plan:
     offsets = {("facts", number): offset for number, offset in committed.items()}
-    return follow_changelog(NAMES, 3, marks, offsets, {0: 0, 1: 0, 2: 0} | (first or {}), MINE)
+    return follow_changelog(NAMES, 3, marks, offsets, {0: 0, 1: 0, 2: 0} | (first or {}), "facts-2", MINE)
 
 
-def mark(facts: int, definitions: str = MINE, partitions: int = 3) -> Mark:
-    return Mark(facts, definitions, partitions)
+def mark(facts: int, definitions: str = MINE, partitions: int = 3, topic: str = "") -> Mark:
+    return Mark(facts, definitions, partitions, topic=topic)
 
 
 def test_er25_offsets_that_expired_or_were_moved_follow_the_marks() -> None:
-    plan = following({0: mark(7), 1: mark(9), 2: mark(4)}, {1: 1, 2: 4})
+    plan = following({0: mark(7), 1: mark(9, topic="facts-2"), 2: mark(4)}, {1: 1, 2: 4})
     assert plan.steps == [Step("set offset", "facts", 0, None, 7), Step("set offset", "facts", 1, 1, 9)]
     assert "read from their beginning" in plan.notes[0]
 
@@ -36,6 +36,7 @@ def test_a_partition_that_nobody_has_read_needs_nothing() -> None:
     [
         ({}, {1: 5}, {}, "partition 1 was read up to 5, its changelog holds no state"),
         ({1: mark(5, partitions=2)}, {1: 5}, {}, "partition 1 was written with 2 partitions, facts has 3 now"),
+        ({1: mark(5, topic="facts-1")}, {}, {}, "partition 1 was written from facts of a topic that was deleted and made anew"),
         ({1: mark(5)}, {}, {1: 9}, "partition 1 has lost its facts from 5 to 8 unread"),
     ],
 )

@@ -41,6 +41,19 @@ def test_records_that_were_deleted_unread_are_said(caplog: pytest.LogCaptureFixt
     assert "in partition 0 was read up to offset 3: its records from 3 to 9 were deleted unread" in caplog.text
 
 
+def test_er25_a_source_that_was_read_into_facts_that_are_gone_is_not_read_on() -> None:
+    """State and facts offsets may be gone with them, and nothing else would say that its history is."""
+    bench = Bench()
+    bench.run([bench.consumer.rebalance("on_assign", INPUT)], [], [Record(*INPUT, 0, b"a", b"1")])
+    assert bench.producer.read_into == {INPUT: "facts=facts-1"}
+    bench.consumer.read_into[OTHER] = "somebody else's"
+    bench.run([bench.consumer.rebalance("on_revoke", INPUT)], [bench.consumer.rebalance("on_assign", INPUT, OTHER)])
+    bench.consumer.read_into[INPUT] = "facts=facts-0"
+    with pytest.raises(Stop, match="facts was deleted and made anew since in partition 0 was read up to offset 1") as stopped:
+        bench.run([bench.consumer.rebalance("on_revoke", INPUT)], [bench.consumer.rebalance("on_assign", INPUT)])
+    assert stopped.value.code == 3
+
+
 def test_a_partition_that_goes_before_it_could_be_assigned_is_forgotten() -> None:
     bench = Bench()
     bench.consumer.unanswered = 1

@@ -15,7 +15,7 @@ TOPICS = OwnTopics("facts", "changelog", "transitions", "conversions", "leads", 
 
 def test_a_store_is_deleted_unless_a_process_holds_it(tmp_path: Path) -> None:
     settings = EngineSettings("app", "one", {"bootstrap.servers": "b"}, {"in": "web"}, TOPICS, tmp_path)
-    house = Storehouse(settings, Ready(4, "id"))
+    house = Storehouse(settings, Ready(4, "facts", "id"))
     assert house.ready()
     with pytest.raises(Stop, match="is held by process"):
         stores_of(settings.store_path.parent)
