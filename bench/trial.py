@@ -14,7 +14,6 @@ from confluent_kafka.admin import AdminClient
 from bench.crowd import Crowd
 from bench.job import PARTITIONS, WORK
 from bench.processes import cpu_seconds, peak_mb
-from processors.engine.reading import read_topic
 from tests.broker.discovery import Broker
 from tests.deployment import Deployment
 from tests.shared_material import ROOT
@@ -135,9 +134,10 @@ class Trial:
         Raises:
             Wrong: It differs.
         """
-        kafka, topics = self._deployment.kafka, self._deployment.topics
+        topics = self._deployment.topics
         conversions, transitions = (
-            (message.value() or b"" for message in read_topic(kafka, topic)) for topic in (topics.conversions, topics.transitions)
+            (message.value() or b"" for message in self._deployment.read(topic))
+            for topic in (topics.conversions, topics.transitions)
         )
         faults = self.crowd.faults(conversions, transitions, self._sent)
         if faults:

@@ -65,7 +65,7 @@ class Deployment:
 
     def read(self, topic: str) -> list[Message]:
         """Every committed record of a topic."""
-        return list(read_topic(self.kafka, topic))
+        return list(read_topic(self.kafka, self.loaded.application.application, topic))
 
     def published(self) -> dict[str, list[Message]]:
         """Committed records, of all topics but the snapshots."""

@@ -5,6 +5,7 @@ wherever its identifier was hashed to.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,12 +61,13 @@ def of_topics(loaded: Loaded, entity: str) -> LeadRecords:
     """What the topics of a running application keep; committed records only, read outside its group."""
     from processors.engine.reading import read_topic
 
-    key, names, kafka = entity_key(entity), loaded.application.own_topics, loaded.application.kafka
+    key, application = entity_key(entity), loaded.application
+    names, read = application.own_topics, partial(read_topic, application.kafka, application.application)
     rows: dict[bytes, bytes] = {}
     others: dict[bytes, bytes] = {}
     times: dict[int, bytes] = {}
     home = -1
-    for record in read_topic(kafka, names.changelog):
+    for record in read(names.changelog):
         name, value, partition = record.key() or b"", record.value(), record.partition() or 0
         if name == row.WATERMARKS_KEY and value is not None:
             times[partition] = value
@@ -77,7 +79,7 @@ def of_topics(loaded: Loaded, entity: str) -> LeadRecords:
         elif name[:1] == FACT:
             others.pop(name, None)
             others |= _naming(entity, [(name, value or b"")])
-    published = (record.value() or b"" for record in read_topic(kafka, names.transitions) if record.key() == entity.encode())
+    published = (record.value() or b"" for record in read(names.transitions) if record.key() == entity.encode())
     bodies = [msgspec.json.decode(value) for value in published]
     return LeadRecords(_facts(rows.values()), _as_of(times.get(home)), bodies, _owner(entity, others.values()))
 

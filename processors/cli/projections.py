@@ -56,9 +56,10 @@ def of_topics(loaded: Loaded) -> Projection:
     """
     from processors.engine.reading import read_topic
 
-    projection = empty(loaded)
-    topic = loaded.application.own_topics.metrics
-    projection.put(metrics_of(topic, ((each.key(), each.value()) for each in read_topic(loaded.application.kafka, topic))))
+    projection, application = empty(loaded), loaded.application
+    topic = application.own_topics.metrics
+    records = read_topic(application.kafka, application.application, topic)
+    projection.put(metrics_of(topic, ((each.key(), each.value()) for each in records)))
     return projection
 
 

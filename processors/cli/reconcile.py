@@ -60,9 +60,9 @@ def reconcile_topics(loaded: Loaded) -> Compared:
     from processors.engine.one_point import read_to_one_point
 
     projection, ledger = projections.empty(loaded), Ledger()
-    names = loaded.application.own_topics
+    application, names = loaded.application, loaded.application.own_topics
     roles: dict[str, Topic] = {getattr(names, topic): topic for topic in TOPICS}
-    for messages in read_to_one_point(loaded.application.kafka, [names.metrics, *roles]):
+    for messages in read_to_one_point(application.kafka, application.application, [names.metrics, *roles]):
         metrics = ((message.key(), message.value()) for message in messages if message.topic() == names.metrics)
         projection.put(projections.metrics_of(names.metrics, metrics))
         for name, topic in roles.items():

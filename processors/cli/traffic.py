@@ -73,7 +73,7 @@ class _Sender:
         settings = engine_settings(loaded, "traffic")
         clients = Clients(settings)
         self._topics = topics
-        self._refused: KafkaError | None = None
+        self._refused: tuple[KafkaError, str] | None = None
         self._errors = BrokerErrors(settings.kafka, settings.application, clients.transactional_id)
         self._producer: Producer = make_client(Producer, clients.admin() | {"linger.ms": "20"} | self._errors.options())
         first_contact(self._producer, self._errors, settings.connect_within)
@@ -88,7 +88,7 @@ class _Sender:
         people = Traffic(rate, seed, first_contact=seed)
         while not ended.wait(_TURN) and (seconds is None or time.monotonic() - start < seconds):
             for message in people.until(time.monotonic() - start, time.time_ns() // 1_000):
-                self._producer.produce(self._topics[message.source], message.value, on_delivery=self._delivered)
+                self._produce(self._topics[message.source], message.value)
                 sent += 1
             self._producer.poll(0)
             self._raise_refused()
@@ -96,12 +96,25 @@ class _Sender:
         self._raise_refused()
         return sent
 
-    def _delivered(self, error: "KafkaError | None", _: "Message") -> None:
-        self._refused = self._refused or error
+    def _produce(self, topic: str, value: bytes) -> None:
+        """Send one; librdkafka refuses at once what the brokers have refused of this topic before."""
+        from confluent_kafka import KafkaException
+
+        from processors.engine.triage import error_of
+
+        try:
+            self._producer.produce(topic, value, on_delivery=self._delivered)
+        except KafkaException as raised:
+            self._refused = self._refused or (error_of(raised), topic)
+
+    def _delivered(self, error: "KafkaError | None", message: "Message") -> None:
+        if error is not None:
+            self._refused = self._refused or (error, message.topic() or "")
 
     def _raise_refused(self) -> None:
         from processors.engine.triage import ending
 
         self._errors.raise_deadly()
         if self._refused is not None:
-            raise ending(self._refused, "sending a record")
+            error, topic = self._refused
+            raise ending(error, "sending a record", topic, "WRITE")

@@ -84,7 +84,7 @@ class Destinations:
         described = self._described[topic]
         if isinstance(described, KafkaError):
             if triage(described) is Verdict.FORBIDDEN:
-                raise ending(described, "describing topics", topic)
+                raise ending(described, "describing topics", topic, "WRITE")
             raise Nowhere(f"topic {topic} is not there ({described.str()})")
         self._check_writable(topic)
         self._warn_of_retention(topic, letter)

@@ -20,7 +20,7 @@ from processors.engine.findings import Finding
 from processors.engine.last_marks import last_marks
 from processors.engine.mark import BEGIN_AGAIN, Mark
 from processors.engine.membership import with_others
-from processors.engine.permissions import needed, principal
+from processors.engine.permissions import Permission, grant, needed, principal
 from processors.engine.preflight import (
     equal_partitions,
     permission_finding,
@@ -151,9 +151,12 @@ class Inspection:
     def _topic(self, wanted: WantedTopic, topic: Topic) -> Iterator[Finding]:
         subject, config = f"topic {wanted.name}", self._config(wanted.name)
         replicas = min(len(each.replicas) for each in topic.partitions)
-        shown = [f"{name}={config[name]}" for name in _SHOWN] if config else ["settings not shown to this user"]
-        says = f"has {len(topic.partitions)} partitions, replication {replicas}, {', '.join(shown)}"
-        yield Finding("topic", subject, "ok", says)
+        shown = [f"{len(topic.partitions)} partitions", f"replication {replicas}"]
+        shown += [f"{name}={config[name]}" for name in _SHOWN if config]
+        yield Finding("topic", subject, "ok", f"has {', '.join(shown)}")
+        if not config:
+            mend = grant(Permission("DESCRIBE_CONFIGS", "topic", wanted.name), self._settings.kafka)
+            yield Finding("topic", subject, "unknown", f"does not show this user its settings ({', '.join(_SHOWN)})", mend)
         in_sync = int(config["min.insync.replicas"]) if config else None
         yield from health_findings(wanted.name, topic, in_sync)
         if wanted.role == "source":
@@ -168,7 +171,7 @@ class Inspection:
             yield from setting_findings(wanted, config)
 
     def _config(self, topic: str) -> dict[str, str]:
-        """A topic's settings; empty when this user may not read them, which is no more than a wish (ER-31)."""
+        """A topic's settings; empty when this user may not read them, which a worker does not need (ER-31)."""
         try:
             return read_config(self._admin, topic)
         except KafkaException as why:

@@ -18,7 +18,7 @@ from processors.engine.offsets import ends_of
 from processors.engine.reading import partitions_of, reader
 from processors.engine.settings import make_client
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.engine.triage import Verdict, ending, error_of, triage
+from processors.engine.triage import Verdict, error_of, triage
 
 _WAIT = 0.1
 _BATCH = 5_000
@@ -26,33 +26,35 @@ _PATIENCE = 60.0
 """Seconds without progress after which brokers are taken for gone, and for which a moment of stillness is looked for."""
 
 
-def read_to_one_point(kafka: Mapping[str, str], topics: Sequence[str]) -> Iterator[list[Message]]:
+def read_to_one_point(kafka: Mapping[str, str], group: str, topics: Sequence[str]) -> Iterator[list[Message]]:
     """The committed records of topics in batches, each partition in its order.
 
     Args:
         kafka: librdkafka settings of the application.
+        group: Its group, whose permissions suffice; see `reader`.
         topics: Their names.
 
     Raises:
         Stop: With code 3 when the brokers do not answer, a topic is not there or may not be read, or they never stand still.
     """
-    admin = make_client(AdminClient, {**kafka, **BrokerErrors(kafka).options()})
-    with reader(kafka) as consumer:
+    errors = BrokerErrors(kafka, group)
+    admin = make_client(AdminClient, {**kafka, **errors.options()})
+    with reader(kafka, group, errors) as consumer:
         places = [(topic, partition) for topic in topics for partition in partitions_of(consumer, topic)]
         consumer.assign([TopicPartition(*place, 0) for place in places])
         read = dict.fromkeys(places, 0)
         try:
-            yield from _until_still(admin, consumer, read)
+            yield from _until_still(admin, consumer, errors, read)
         except KafkaException as why:
             raise Stop(ENVIRONMENT, f"topics {', '.join(topics)} cannot be read: {error_of(why).str()}") from why
 
 
-def _until_still(admin: AdminClient, consumer: Consumer, read: dict[Place, int]) -> Iterator[list[Message]]:
+def _until_still(admin: AdminClient, consumer: Consumer, errors: BrokerErrors, read: dict[Place, int]) -> Iterator[list[Message]]:
     caught_up: float | None = None
     while True:
         ends = ends_of(admin, read, IsolationLevel.READ_UNCOMMITTED)
         stable = ends_of(admin, read, IsolationLevel.READ_COMMITTED)
-        yield from _read(consumer, read, stable)
+        yield from _read(consumer, errors, read, stable)
         if ends == stable == ends_of(admin, read, IsolationLevel.READ_UNCOMMITTED):
             return
         caught_up = time.monotonic() if caught_up is None else caught_up
@@ -64,7 +66,9 @@ def _until_still(admin: AdminClient, consumer: Consumer, read: dict[Place, int])
             )
 
 
-def _read(consumer: Consumer, read: dict[Place, int], until: Mapping[Place, int]) -> Iterator[list[Message]]:
+def _read(
+    consumer: Consumer, errors: BrokerErrors, read: dict[Place, int], until: Mapping[Place, int]
+) -> Iterator[list[Message]]:
     """Read on until every partition is as far as it was asked to be; `read` says how far each is."""
     heard = time.monotonic()
     while any(read[place] < end for place, end in until.items()):
@@ -78,16 +82,16 @@ def _read(consumer: Consumer, read: dict[Place, int], until: Mapping[Place, int]
                 f"topics {', '.join(behind)} cannot be read to their end: no record came for {_PATIENCE:.0f} s. "
                 "Check that their brokers run, then start again.",
             )
-        yield [message for message in messages if _is_record(message, read)]
+        yield [message for message in messages if _is_record(message, errors, read)]
 
 
-def _is_record(message: Message, read: dict[Place, int]) -> bool:
+def _is_record(message: Message, errors: BrokerErrors, read: dict[Place, int]) -> bool:
     """Note how far a partition is read. At its end that is the offset to come, behind marks of transactions that nobody sees."""
     place, offset, error = (message.topic() or "", message.partition() or 0), message.offset() or 0, message.error()
     if error is None:
         read[place] = offset + 1
         return True
     if error.code() != error._PARTITION_EOF:
-        raise ending(error, "reading", place[0]) if triage(error) is Verdict.FORBIDDEN else KafkaException(error)
+        raise errors.ending(error, "reading", place[0]) if triage(error) is Verdict.FORBIDDEN else KafkaException(error)
     read[place] = max(read[place], offset)
     return False

@@ -19,34 +19,39 @@ _SILENCE = 60.0
 """Seconds without a record or an end after which the brokers are taken for gone: librdkafka would wait for ever."""
 
 
-def read_topic(kafka: Mapping[str, str], topic: str) -> Iterator[Message]:
+def read_topic(kafka: Mapping[str, str], group: str, topic: str) -> Iterator[Message]:
     """The committed records of a topic, each partition in its order.
 
     Args:
         kafka: librdkafka settings of the application.
+        group: Its group, whose permissions suffice; see `reader`.
         topic: Name of the topic.
 
     Raises:
         Stop: With code 3 when the brokers do not answer, or the topic is not there or may not be read; with code 1 when
             librdkafka does not take a setting.
     """
-    with reader(kafka) as consumer:
+    errors = BrokerErrors(kafka, group)
+    with reader(kafka, group, errors) as consumer:
         try:
-            yield from _to_the_end(consumer, topic, partitions_of(consumer, topic))
+            yield from _to_the_end(consumer, errors, topic, partitions_of(consumer, topic))
         except KafkaException as why:
             raise Stop(ENVIRONMENT, f"topic {topic} cannot be read: {error_of(why).str()}") from why
 
 
 @contextmanager
-def reader(kafka: Mapping[str, str]) -> Iterator[Consumer]:
-    """A consumer of committed records, outside any group, that says where logs end; the brokers have answered it."""
-    errors = BrokerErrors(kafka)
+def reader(kafka: Mapping[str, str], group: str, errors: BrokerErrors) -> Iterator[Consumer]:
+    """A consumer of committed records, outside any group, that says where logs end; the brokers have answered it.
+
+    Nothing is joined or committed. librdkafka asks for the group's coordinator all the same, which needs READ on the group: so it
+    is the application's, for which workers and `dlq` have it (ER-31).
+    """
     consumer = make_client(
         Consumer,
         {
             **kafka,
             **errors.options(),
-            "group.id": "funnelstream-reading",  # librdkafka wants one; nothing is joined or committed
+            "group.id": group,
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
@@ -73,7 +78,7 @@ def partitions_of(consumer: Consumer, topic: str) -> list[int]:
     return sorted(metadata.partitions)
 
 
-def _to_the_end(consumer: Consumer, topic: str, partitions: list[int]) -> Iterator[Message]:
+def _to_the_end(consumer: Consumer, errors: BrokerErrors, topic: str, partitions: list[int]) -> Iterator[Message]:
     consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
     unfinished = set(partitions)
     heard = time.monotonic()
@@ -92,6 +97,6 @@ def _to_the_end(consumer: Consumer, topic: str, partitions: list[int]) -> Iterat
             elif error.code() == error._PARTITION_EOF:
                 unfinished.discard(message.partition())
             else:
-                raise ending(error, "reading", topic) if triage(error) is Verdict.FORBIDDEN else KafkaException(error)
+                raise errors.ending(error, "reading", topic) if triage(error) is Verdict.FORBIDDEN else KafkaException(error)
         if messages:
             heard = time.monotonic()

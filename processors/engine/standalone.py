@@ -72,10 +72,11 @@ class Standalone:
         wanted = list(topics)
         missing = [topic for topic in wanted if topic not in there]
         if missing:
+            grants = ", ".join(f"READ on topic {topic}" for topic in missing)
             raise Stop(
                 ENVIRONMENT,
                 f"topic {', '.join(missing)} does not exist, or this user may not see it: "
-                "run `funnelstream topics create --config FILE`, or grant DESCRIBE and READ",
+                f"run `funnelstream topics create --config FILE`, or grant {grants}",
             )
         return [(topic, partition) for topic in wanted for partition in sorted(there[topic].partitions)]
 

@@ -97,16 +97,19 @@ def triage(error: KafkaError) -> Verdict:
     return Verdict.UNKNOWN
 
 
-def ending(error: KafkaError, call: str, resource: str = "") -> Stop:
+def ending(error: KafkaError, call: str, resource: str = "", operation: str = "READ") -> Stop:
     """The end of the process for an error that `triage` lets nobody survive.
 
     Args:
         error: What the call said.
         call: The call, in words, for the sentence.
         resource: What a permission was missing for, where the call knows.
+        operation: What the call does to a topic: brokers name no more than the topic. Of other resources there is but one.
     """
     if error.code() in _FORBIDDEN:
         what = _FORBIDDEN[error.code()]
+        if resource and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            what = f"{operation} {what}"
         name = f" {resource}" if resource else ""
         return Stop(
             ENVIRONMENT,

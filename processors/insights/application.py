@@ -1,8 +1,8 @@
 """The Faust application: one agent that takes what was read of the published topics into the read model, in order.
 
 It writes nothing to Kafka: there are no tables, so no changelog; no leader is chosen, so there is no leader's topic; topics may
-not be declared, and no producer is started. What goes wrong ends the process with an exit code: Faust by itself would log an
-exception of an agent, and go on without the records.
+not be declared, and no producer is started. Nor does it write to the folder where it runs. What goes wrong ends the process with
+an exit code: Faust by itself would log an exception of an agent, and go on without the records.
 """
 
 import asyncio
@@ -38,6 +38,9 @@ class _ReadOnly(BootStrategy):
 class _App(faust.App):
     BootStrategy = _ReadOnly
     logger = logging.getLogger("faust.app")
+
+    def _create_directories(self) -> None:
+        """Make none: they are for tables, and it would make them where it runs, which may be read-only."""
 
 
 class Reader:

@@ -137,6 +137,9 @@ def _context(kafka: Mapping[str, str]) -> ssl.SSLContext:
     try:
         return trusting_as(kafka)
     except (OSError, ValueError) as why:
+        given = ", ".join(sorted(name for name in kafka if name.startswith(("ssl.ca.", "ssl.certificate.", "ssl.key."))))
         raise Stop(
-            INPUT, f"kafka settings: a certificate or key of ssl.* cannot be read ({why}); name files that can be"
+            INPUT,
+            f"kafka settings: a certificate or key of {given} cannot be read ({why}); name files that can be, and the key's own "
+            "password",
         ) from why

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deployment import Deployment
 from tests.insights_world import FUNNEL
-from tests.kafka.processes import WorkerProcess, wait_until
+from tests.kafka.processes import ROOT, WorkerProcess, wait_until
 
 CONFIGURATION = """\
 application: {name}
@@ -92,10 +92,10 @@ class Funnelled:
         config.write_text(CONFIGURATION.format(name=self.name, kafka=json.dumps(kafka)))
         return config
 
-    def insights(self, config: Path | None = None, name: str = "insights") -> InsightsProcess:
-        """Insights of this application; not started."""
+    def insights(self, config: Path | None = None, name: str = "insights", folder: Path = ROOT) -> InsightsProcess:
+        """Insights of this application, with `folder` as its working directory; not started."""
         command = [sys.executable, "-m", "processors.cli.main", "insights", "--config", str(config or self.app.config)]
-        return InsightsProcess(command, self.folder / f"{name}.log")
+        return InsightsProcess(command, self.folder / f"{name}.log", folder=folder)
 
     def send(self, *calls: tuple[str, str], day: int = 5) -> None:
         """Send events of people, by name."""

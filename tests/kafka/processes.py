@@ -36,12 +36,16 @@ class WorkerProcess:
         command: What to run.
         log: Where its output goes; appended to, so that restarts of one worker share it.
         environment: Added to the environment.
+        folder: Its working directory.
     """
 
-    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, folder: Path = ROOT
+    ) -> None:
         self.command = list(command)
         self.log = log
         self.environment = dict(environment or {})
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log_from = 0
 
@@ -58,7 +62,12 @@ class WorkerProcess:
         environment = os.environ | {"PYTHONPATH": str(ROOT)} | self.environment
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                self.command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL
+                self.command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
             )
         return self
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # exported at run time
+from confluent_kafka.admin import AclOperation, NewTopic, ResourceType  # type: ignore[attr-defined]  # exported at run time
 
 from processors.engine.findings import Finding, missing
 from processors.engine.inspection import Inspection
@@ -75,6 +75,22 @@ def test_er31_er32_the_least_is_enough_and_the_password_is_not_said(permitted: A
     assert "is trusted: TLSv1.3" in done.stdout
     assert "ok       definitions  state is not there yet" in done.stdout
     assert f"warning  permission   DELETE on topic {permitted.topics.facts}" in done.stdout
+
+
+def test_er31_settings_that_this_user_may_not_read_are_unknown_and_not_ok(permitted: Application, guarded: Guarded) -> None:
+    kafka, leads = guarded.scram(), permitted.topics.leads
+
+    def unshown() -> dict[str, str]:
+        found = findings(permitted, **kafka)
+        return {finding.subject: finding.mend for finding in found if finding.area == "topic" and finding.state == "unknown"}
+
+    unknown = unshown()
+    assert unknown.keys() == {f"topic {name}" for name in (*permitted.topics, permitted.input)}
+    assert unknown[f"topic {leads}"].endswith(f"--add --allow-principal User:{USER} --operation DESCRIBE_CONFIGS --topic {leads}")
+    grant_all(permitted.admin, [(ResourceType.TOPIC, leads, AclOperation.DESCRIBE_CONFIGS)])
+    wait_until(lambda: unknown.keys() - unshown().keys() == {f"topic {leads}"}, "the settings of leads to be shown")
+    said = [finding.says for finding in findings(permitted, **kafka) if finding.subject == f"topic {leads}"]
+    assert said[0].startswith(f"has {PARTITIONS} partitions, replication 1, cleanup.policy=compact")
 
 
 def test_er31_the_command_that_grants_names_the_subject_of_a_client_certificate(permitted: Application, guarded: Guarded) -> None:

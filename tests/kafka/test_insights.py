@@ -180,7 +180,8 @@ def test_kafka_is_gone_and_comes_back(private_broker: Broker, tmp_path: Path, ru
 def test_it_needs_no_more_than_to_read_and_makes_nothing(
     guarded: Guarded, tmp_path: Path, running: list[InsightsProcess]
 ) -> None:
-    """The workers' own settings, SCRAM over TLS and certificates; READ on three topics and its group; no topic, no offset."""
+    """The workers' own settings, SCRAM over TLS and certificates; READ on three topics and its group; no topic, no offset, no
+    file where it runs, which may be read-only."""
     funnelled = Funnelled(tmp_path, **{"bootstrap.servers": guarded.bootstrap})
     admin = AdminClient({"bootstrap.servers": guarded.bootstrap, "log_level": 0})
     topics = funnelled.app.topics
@@ -195,11 +196,15 @@ def test_it_needs_no_more_than_to_read_and_makes_nothing(
     assert "may not see it" in unpermitted.output
     read = [(ResourceType.TOPIC, topic, AclOperation.READ) for topic in (topics.metrics, topics.transitions, topics.leads)]
     grant_all(admin, [*read, (ResourceType.GROUP, f"{funnelled.name}-insights", AclOperation.READ)])
+    unwritten = tmp_path / "unwritten"
+    unwritten.mkdir(mode=0o555)
     for number, way in enumerate((guarded.scram(), guarded.scram(mechanism="SCRAM-SHA-256"), guarded.mutual())):
-        running.append(insights := funnelled.insights(funnelled.configure(f"way{number}", **way), f"way{number}").start())
+        config = funnelled.configure(f"way{number}", **way)
+        running.append(insights := funnelled.insights(config, f"way{number}", unwritten).start())
         insights.wait_caught_up()
         assert reached(insights)["signed_up"] == 30
         assert insights.terminate() == 0
+        assert [*unwritten.iterdir()] == []
 
     assert {*admin.list_topics(timeout=10).topics} - before <= {"__consumer_offsets", "__transaction_state"}
     [offsets] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(f"{funnelled.name}-insights")]).values()

@@ -52,8 +52,8 @@ def test_one_point_is_not_found_while_a_transaction_is_open(desk: Desk, monkeypa
     producer.produce(topics[1], b"unseen", b"k")
     producer.flush(30)
     with pytest.raises(Stop, match="something was being committed at every moment") as stopped:
-        list(read_to_one_point(desk.app.kafka, topics))
+        list(read_to_one_point(desk.app.kafka, desk.name, topics))
     assert stopped.value.code == ENVIRONMENT
     producer.commit_transaction(30)
-    found = [message for batch in read_to_one_point(desk.app.kafka, topics) for message in batch]
+    found = [message for batch in read_to_one_point(desk.app.kafka, desk.name, topics) for message in batch]
     assert sorted(message.value() or b"" for message in found) == [b"seen", b"unseen"]

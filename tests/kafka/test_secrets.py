@@ -1,22 +1,30 @@
 """No command shows a secret, whatever it says: at debug level, with librdkafka's own lines, and when it fails (ER-32).
 
-A new command that takes a configuration is a line in `COMMANDS`.
+A new command that takes a configuration is a line in `COMMANDS`; a test misses it there.
 """
 
 import json
 import sys
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 from uuid import uuid4
 
 import pytest
+import typer
 
+from processors.cli.main import app
+from tests.kafka.desk import demo
 from tests.kafka.guarded import KEY_PASSWORD, OWNER, PASSWORD, Guarded
-from tests.kafka.processes import ROOT, WorkerProcess
+from tests.kafka.insights import InsightsProcess
+from tests.kafka.processes import ROOT
 
 HASH_KEY = "hash-secret-of-32-characters-long"
-WRONG = "wrong-secret-3"
+TOKEN = "token-secret-of-insights"
+WRONG, WRONG_TOKEN = "wrong-secret-3", "guess-of-the-token"
 APPLICATION = {
     "definitions": str(ROOT / "funnels" / "hubspot-lifecycle.yml"),
     "identity": {
@@ -28,33 +36,73 @@ APPLICATION = {
         ],
     },
     "http": {"listen": "127.0.0.1:0"},
+    "insights": {"listen": "127.0.0.1:0", "token": "${file:insights.token}"},
     "log": {"level": "debug"},
 }
 
 
+def visit(insights: InsightsProcess) -> None:
+    """Ask with a token, the right one and another, until it has read what there is."""
+    insights.wait_ready()
+    assert [_status(insights, token) for token in (TOKEN, WRONG_TOKEN)] == [HTTPStatus.OK, HTTPStatus.UNAUTHORIZED]
+
+
+def _status(insights: InsightsProcess, token: str) -> int:
+    asked = urllib.request.Request(f"{insights.address()}/api/v1/status", headers={"Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            status: int = answer.status
+            return status
+    except HTTPError as refused:
+        return refused.code
+
+
 class Command(NamedTuple):
-    """A command, less its `--config FILE`; and where it does not end by itself, what it says once it works."""
+    """A command, less its `--config FILE`.
+
+    Attributes:
+        arguments: Its words.
+        works: Where it does not end by itself, what waits until it works.
+        connects: Whether it needs brokers.
+    """
 
     arguments: tuple[str, ...]
-    works: str = ""
+    works: Callable[[InsightsProcess], None] | None = None
+    connects: bool = True
 
 
 COMMANDS = (
-    Command(("lint",)),
-    Command(("config", "show")),
+    Command(("lint",), connects=False),
+    Command(("config", "show"), connects=False),
+    Command(("explain", "--event", "event.json", "--source", "web"), connects=False),
+    Command(("replay", "--input", "web=event.json", "--out", "out"), connects=False),
     Command(("topics", "create", "--with-sources")),
+    Command(("traffic", "--yes", "--seconds", "1")),
     Command(("check",)),
     Command(("reset", "to-changelog", "--yes")),
+    Command(("reset", "to-earliest", "--yes")),
+    Command(("reset", "to-datetime", "2026-01-01T00:00:00Z", "--yes")),
     Command(("reset", "empty", "--yes")),
-    Command(("run",), works="restored facts partitions"),
+    Command(("run",), works=lambda worker: worker.wait_said("restored facts partitions")),
     Command(("report",)),
+    Command(("report", "--reconcile")),
     Command(("explain", "--lead", "contact:7")),
     Command(("dlq", "list")),
+    Command(("dlq", "show")),
     Command(("dlq", "replay", "--all")),
-    Command(("tap", "--from-beginning"), works="watching"),
+    Command(("tap", "--from-beginning"), works=lambda tap: tap.wait_said("watching")),
+    Command(("insights",), works=visit),
 )
-CONNECTING = COMMANDS[2:]
-"""All but `lint` and `config show`."""
+CONNECTING = tuple(command for command in COMMANDS if command.connects)
+
+
+def configured(command: Any, *words: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command that takes a configuration; Typer keeps its classes of commands to itself."""
+    if hasattr(command, "commands"):
+        for name, each in command.commands.items():
+            yield from configured(each, *words, name)
+    elif any("--config" in parameter.opts for parameter in command.params):
+        yield words
 
 
 class Session:
@@ -62,10 +110,17 @@ class Session:
 
     def __init__(self, folder: Path, kafka: dict[str, str]) -> None:
         self._folder = folder
-        self._started: list[WorkerProcess] = []
+        self._started: list[InsightsProcess] = []
         name = f"test-{uuid4().hex[:12]}"
         written = kafka | {"debug": "all"}
-        self.secrets = {HASH_KEY, *(kafka[key] for key in ("sasl.password", "ssl.key.password") if key in kafka)}
+        (folder / "insights.token").write_text(f"{TOKEN}\n")
+        (folder / "event.json").write_bytes(demo(7) + b"\n")
+        self.secrets = {
+            HASH_KEY,
+            TOKEN,
+            WRONG_TOKEN,
+            *(kafka[key] for key in ("sasl.password", "ssl.key.password") if key in kafka),
+        }
         for key in ("sasl.password", "ssl.key.pem"):
             if key in kafka:
                 (folder / key).write_text(f"{kafka[key]}\n")
@@ -83,14 +138,15 @@ class Session:
     def run(self, command: Command) -> int:
         """The exit code of a command."""
         name = "-".join(command.arguments[:2])
-        process = WorkerProcess(
+        process = InsightsProcess(  # which can be asked, too; nobody asks the others
             [sys.executable, "-m", "processors.cli.main", *command.arguments, "--config", str(self._config)],
             self._folder / f"{name}.log",
             self._environment,
+            self._folder,
         ).start()
         self._started.append(process)
         if command.works:
-            process.wait_said(command.works)
+            command.works(process)
             return process.terminate()
         return process.wait_ended()
 
@@ -113,12 +169,20 @@ def session(request: pytest.FixtureRequest, guarded: Guarded, tmp_path: Path) ->
     found.close()
 
 
+def test_er32_every_command_that_takes_a_configuration_is_among_those_that_are_searched() -> None:
+    of_cli = {*configured(typer.main.get_command(app))}
+    searched = [words for command in COMMANDS for words in of_cli if command.arguments[: len(words)] == words]
+    assert len(searched) == len(COMMANDS), "each is one of the command line"
+    assert {*searched} == of_cli
+
+
 def test_er32_no_command_says_a_secret(session: Session) -> None:
     assert {PASSWORD, KEY_PASSWORD} & session.secrets
     codes = {command.arguments: session.run(command) for command in COMMANDS}
     said = session.check_silence()
     assert set(codes.values()) == {0}, f"{codes}\n{said[-3000:]}"
     assert "[thrd:" in said, "librdkafka's own lines are part of it"
+    assert "aiokafka" in said, "and those of the client of insights"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +195,7 @@ def test_er16_er32_every_command_that_is_refused_says_why_and_no_secret(
     settings = guarded.scram(OWNER) if "sasl.password" in wrong else guarded.mutual(OWNER)
     session = Session(tmp_path, settings | wrong)
     try:
-        codes = {command.arguments: session.run(command._replace(works="")) for command in CONNECTING}
+        codes = {command.arguments: session.run(command._replace(works=None)) for command in CONNECTING}
         said = session.check_silence()
         assert codes.pop(("check",)) == 3, "a setting at fault is one thing of many that it looks at"
         assert set(codes.values()) == {code}, f"{codes}\n{said[-3000:]}"

@@ -89,7 +89,7 @@ def test_a_setting_that_librdkafka_does_not_know_is_named() -> None:
         make_client(Consumer, {"group.id": "x", "no.such.setting": "1"})
     assert refused.value.code == 1
     with pytest.raises(Stop, match=r"no\.such\.setting") as refused:
-        list(reading.read_topic({"no.such.setting": "1"}, "topic"))
+        list(reading.read_topic({"no.such.setting": "1"}, "app", "topic"))
     assert refused.value.code == 1
 
 
@@ -98,7 +98,7 @@ def test_brokers_that_vanish_while_a_topic_is_read_are_not_waited_for_for_ever(m
     consumer = Consumer({"bootstrap.servers": NOBODY, "group.id": "x", "log_level": 0})
     try:
         with pytest.raises(Stop, match=r"topic leads .* partitions \[0, 1\] are not through") as stopped:
-            list(reading._to_the_end(consumer, "leads", [0, 1]))
+            list(reading._to_the_end(consumer, BrokerErrors({}), "leads", [0, 1]))
     finally:
         consumer.close()
     assert stopped.value.code == 3
