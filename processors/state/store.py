@@ -214,7 +214,9 @@ def _label_of(db: Rdict) -> Label | None:
 def _options() -> Options:
     """Bounded memory whatever the number of leads: two memtables and a block cache; filters answer for keys that are new."""
     table = BlockBasedOptions()
-    table.set_block_cache(Cache(_CACHE))
+    # In one piece: the index of a file has a megabyte, which none of the many parts of an LRU cache would hold. It would be read for
+    # every row again.
+    table.set_block_cache(Cache.new_hyper_clock_cache(_CACHE, 0))
     table.set_bloom_filter(10, False)
     table.set_cache_index_and_filter_blocks(True)
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)

@@ -5,6 +5,8 @@ No timeline depends on that clock. What does: the age of a store, the time that 
 
 import time
 
+import pytest
+
 from tests.clock import DAY, wrong_clock
 from tests.kafka.application import Application
 from tests.kafka.processes import WorkerProcess, wait_until
@@ -20,6 +22,7 @@ def off(worker: WorkerProcess) -> float:
     return (worker.metrics()[LAST_COMMIT] - time.time()) / 3600
 
 
+@pytest.mark.soak  # it waits until a clock that is set has been looked at, three times
 def test_a_clock_that_is_set_under_a_worker_changes_nothing(app: Application) -> None:
     """Forwards within the hour that brokers allow and back again; backwards by days and forwards again."""
     ahead, behind = app.worker("ahead"), app.worker("behind")

@@ -13,6 +13,8 @@ from tests.kafka.guarded import Guarded
 from tests.kafka.permissions import Grant, grant_all, revoke
 from tests.kafka.processes import wait_until
 
+pytestmark = pytest.mark.soak  # takes permissions away one by one, and each time waits until brokers know
+
 TOPIC, READ, WRITE = ResourceType.TOPIC, AclOperation.READ, AclOperation.WRITE
 
 

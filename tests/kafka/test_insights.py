@@ -152,6 +152,7 @@ def test_it_is_killed_while_transitions_flow(funnelled: Funnelled, running: list
         assert worker.terminate() == 0
 
 
+@pytest.mark.soak  # it waits until clients have noticed, twice
 def test_kafka_is_gone_and_comes_back(private_broker: Broker, tmp_path: Path, running: list[InsightsProcess]) -> None:
     """It says so, shows what it has, and goes on by itself."""
     funnelled = Funnelled(tmp_path, **{"bootstrap.servers": private_broker.bootstrap})

@@ -25,6 +25,7 @@ def test_er13_er14_er15_a_broker_that_dies_under_load_costs_nothing(private_brok
         app.close()
 
 
+@pytest.mark.soak  # it waits for a broker that shuts down in order
 def test_a_broker_that_is_restarted_in_order_costs_nothing(private_broker: Broker, tmp_path: Path) -> None:
     """Nobody answers for a while; a worker that was idle or busy is there afterwards, or ends to be restarted."""
     app = Application(private_broker.bootstrap, tmp_path).create()

@@ -185,6 +185,7 @@ def test_er32_no_command_says_a_secret(session: Session) -> None:
     assert "aiokafka" in said, "and those of the client of insights"
 
 
+@pytest.mark.soak  # a dozen commands, each of which is given time to be let in
 @pytest.mark.parametrize(
     ("wrong", "code", "reason"),
     [({"sasl.password": WRONG}, 3, "correct sasl.username and sasl.password"), ({"ssl.key.password": WRONG}, 1, "ssl.key.pem")],
