@@ -214,8 +214,8 @@ def _label_of(db: Rdict) -> Label | None:
 def _options() -> Options:
     """Bounded memory whatever the number of leads: two memtables and a block cache; filters answer for keys that are new."""
     table = BlockBasedOptions()
-    # In one piece: the index of a file has a megabyte, which none of the many parts of an LRU cache would hold. It would be read for
-    # every row again.
+    # In one piece: the index of a large file has a megabyte, which none of the many parts of an LRU cache holds, so that it would
+    # be read again for every row.
     table.set_block_cache(Cache.new_hyper_clock_cache(_CACHE, 0))
     table.set_bloom_filter(10, False)
     table.set_cache_index_and_filter_blocks(True)
