@@ -165,7 +165,7 @@ def rows_at_rest(path: Path, partition: int, prefix: bytes) -> Iterator[tuple[by
         raise Damaged(f"{path} is no store")
     first = _PREFIX.pack(partition) + prefix
     with _GUARDED:
-        db = Rdict(str(path), _options(), access_type=AccessType.read_only())
+        db = _database(path, AccessType.read_only())
         rows: Iterator[tuple[bytes, bytes]] = db.items(from_key=first)  # type: ignore[assignment]  # raw mode
         yield from ((key[2:], value) for key, value in takewhile(lambda row: row[0].startswith(first), rows))
         db.close()
@@ -180,7 +180,7 @@ def _open(path: Path, label: Label) -> Rdict:
     if path.exists():
         db = None
         try:
-            db = Rdict(str(path), _options())
+            db = _database(path)
             found = _label_of(db)
         except Exception as why:
             if _unwritable(why):
@@ -196,11 +196,19 @@ def _open(path: Path, label: Label) -> Rdict:
         shutil.rmtree(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        db = Rdict(str(path), _options())
+        db = _database(path)
         db.put(_LABEL, msgspec.json.encode(label))
     except Exception as why:
         raise OSError(_first_line(why)) from why
     return db
+
+
+def _database(path: Path, access: AccessType | None = None) -> Rdict:
+    """The database at `path` with our options. They are given twice: of one that exists, the binding takes cache and filters from
+    those of its column family, and its own defaults where none are given.
+    """
+    options = _options()
+    return Rdict(str(path), options, column_families={"default": options}, access_type=access or AccessType.read_write())
 
 
 def _label_of(db: Rdict) -> Label | None:
