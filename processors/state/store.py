@@ -204,8 +204,9 @@ def _open(path: Path, label: Label) -> Rdict:
 
 
 def _database(path: Path, access: AccessType | None = None) -> Rdict:
-    """The database at `path` with our options. They are given twice: of one that exists, the binding takes cache and filters from
-    those of its column family, and its own defaults where none are given.
+    """The database at `path` with our options.
+
+    They are given twice: of one that exists the binding takes cache and filters from those of its column family, or its defaults.
     """
     options = _options()
     return Rdict(str(path), options, column_families={"default": options}, access_type=access or AccessType.read_write())
