@@ -129,7 +129,8 @@ def fill(settings: InsightsSettings, out: Path) -> tuple[ReadModel, Progress]:
 
 
 def _record(offset: int, line: dict[str, Any]) -> Record:
-    return Record(offset, read(line["key"]), read(line["value"]), 0, line["headers"].get("ce_time"))
+    headers = [(name, read(value)) for name, value in line["headers"].items()]
+    return Record(offset, read(line["key"]), read(line["value"]), 0, headers)
 
 
 def _records(people: int) -> list[dict[str, Any]]:

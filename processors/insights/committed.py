@@ -11,7 +11,7 @@
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -35,16 +35,13 @@ _LOGGER = logging.getLogger("faust.transport")
 
 
 class Record(NamedTuple):
-    """A committed record. `timestamp` is Kafka's, in milliseconds; a value of None is a tombstone.
-
-    `time` is what the record says itself (`ce_time`, ISO 8601): when what it reaches to was appended. None: it says nothing.
-    """
+    """A committed record. `timestamp` is Kafka's, in milliseconds; a value of None is a tombstone."""
 
     offset: int
     key: bytes | None
     value: bytes | None
     timestamp: int
-    time: str | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class Batch(NamedTuple):
@@ -88,11 +85,6 @@ class EveryPartition(AbstractPartitionAssignor):
     @classmethod
     def on_assignment(cls, assignment: ConsumerProtocolMemberAssignment) -> None:
         """Nothing is remembered."""
-
-
-def time_of(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
-    """What the headers of a record say of its time."""
-    return next((value.decode(errors="replace") for name, value in headers if name == "ce_time" and value is not None), None)
 
 
 class AsTheyCome(Schema[Any, Any]):
@@ -159,7 +151,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
         for place, reached in self._reached(consumer).items():
             records = fetched.get(place, ())
             if reached is not None and (records or before.get(place) != reached):
-                new = tuple(Record(each.offset, each.key, each.value, each.timestamp, time_of(each.headers)) for each in records)
+                new = tuple(Record(each.offset, each.key, each.value, each.timestamp, each.headers) for each in records)
                 batch = Batch(TP(*place), before.get(place), new, reached)
                 batches[place] = [_Fetched(place.topic, place.partition, reached, batch)]
         return batches

@@ -127,8 +127,8 @@ class ReadModel:
         if record.key is None:
             return None
         metric = None if record.value is None else decode_metric(record.value)
-        if metric is not None and self._keep is not None and record.time is not None:
-            day = parse_instant(record.time) // DAY
+        if metric is not None and self._keep is not None and (time := _time_of(record)) is not None:
+            day = parse_instant(time) // DAY
             self._days[metric.partition] = max(day, self._days.get(metric.partition, day))
         return record.key, metric
 
@@ -144,6 +144,12 @@ class ReadModel:
             else:
                 if found is not None:
                     yield found
+
+
+def _time_of(record: Record) -> str | None:
+    """What a record says itself (`ce_time`, ISO 8601): when what it reaches to was appended. None: it says nothing."""
+    times = (value for name, value in record.headers if name == "ce_time" and value is not None)
+    return next((value.decode(errors="replace") for value in times), None)
 
 
 def _transition(record: Record) -> tuple[Transition, bytes] | None:

@@ -13,7 +13,7 @@ from zlib import crc32
 import pytest
 from faust.types import TP
 
-from processors.insights.committed import Batch, Record, time_of
+from processors.insights.committed import Batch, Record
 from processors.insights.progress import Progress
 from processors.insights.read_model import ReadModel
 from processors.insights.settings import InsightsSettings
@@ -48,7 +48,7 @@ def transactions() -> list[list[Record]]:
             known = len(run.published)
             run.take([each])
             new = [record for record in run.published[known:] if record.topic == "metrics"]
-            found.append([Record(0, record.key, record.value, 0, time_of(record.headers)) for record in new])
+            found.append([Record(0, record.key, record.value, 0, record.headers) for record in new])
     folds = [records for records in found if any(record.value is None for record in records)]
     assert len(folds) >= DAYS - 3, "there is something to test"
     return found
