@@ -42,7 +42,7 @@ def main() -> None:
     if "WORKERS" in os.environ:
         os.execv(sys.executable, [sys.executable, "-m", "bench.several", str(config), os.environ["WORKERS"]])
     if os.environ.get("NUMBERS") == "off":
-        Subject._contribute = _nothing  # type: ignore[method-assign]
+        Subject._contribute = _nothing  # type: ignore[method-assign]  # a worker has no setting for it
     sys.argv = ["funnelstream", "run", "--config", str(config), "--instance", "bench"]
     command.main()
 

@@ -35,11 +35,11 @@ class Mark(msgspec.Struct, frozen=True):
     versions: dict[str, str] = {}
     """Digest of each version of a funnel, by `funnel/version`."""
     topic: str = ""
-    """Kafka's id of the facts topic, another one once it is made anew; empty: not known."""
+    """Kafka's id of the facts topic, another one once it is made anew; empty in marks of before that was written."""
 
     def of_another(self, topic: str) -> bool:
-        """Whether the rows were made of another facts topic than the one with this id; no where either is not known."""
-        return bool(self.topic and topic) and self.topic != topic
+        """Whether the rows say that they were made of another facts topic than the one with this id."""
+        return self.topic not in ("", topic)
 
 
 def encode(mark: Mark) -> bytes:

@@ -15,10 +15,10 @@ from processors.engine.admin import AdminClient
 from processors.engine.broker_errors import BrokerErrors
 from processors.engine.lanes import Place
 from processors.engine.offsets import ends_of
-from processors.engine.reading import partitions_of, reader
+from processors.engine.reading import failure, partitions_of, reader
 from processors.engine.settings import make_client
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.engine.triage import Verdict, error_of, triage
+from processors.engine.triage import error_of
 
 _WAIT = 0.1
 _BATCH = 5_000
@@ -92,6 +92,6 @@ def _is_record(message: Message, errors: BrokerErrors, read: dict[Place, int]) -
         read[place] = offset + 1
         return True
     if error.code() != error._PARTITION_EOF:
-        raise errors.ending(error, "reading", place[0]) if triage(error) is Verdict.FORBIDDEN else KafkaException(error)
+        raise failure(errors, error, place[0])
     read[place] = max(read[place], offset)
     return False

@@ -28,7 +28,7 @@ class Parts:
         clients: What librdkafka is told.
         definitions: What decides what becomes of a fact.
         partitions: Partition count of facts and changelog.
-        facts_id: Kafka's id of the facts topic; empty where the brokers do not say.
+        facts_id: Kafka's id of the facts topic.
         sources: Every source partition of the application, as there were at the start.
         admin: Asked for offsets, told to purge.
         consumer: The member of the group.

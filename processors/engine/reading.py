@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from processors.engine.broker_errors import BrokerErrors
 from processors.engine.contact import first_contact
@@ -78,6 +78,11 @@ def partitions_of(consumer: Consumer, topic: str) -> list[int]:
     return sorted(metadata.partitions)
 
 
+def failure(errors: BrokerErrors, error: KafkaError, topic: str) -> Exception:
+    """What an error in the place of a record ends reading with: a `Stop` that names the permission, else the error itself."""
+    return errors.ending(error, "reading", topic) if triage(error) is Verdict.FORBIDDEN else KafkaException(error)
+
+
 def _to_the_end(consumer: Consumer, errors: BrokerErrors, topic: str, partitions: list[int]) -> Iterator[Message]:
     consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
     unfinished = set(partitions)
@@ -97,6 +102,6 @@ def _to_the_end(consumer: Consumer, errors: BrokerErrors, topic: str, partitions
             elif error.code() == error._PARTITION_EOF:
                 unfinished.discard(message.partition())
             else:
-                raise errors.ending(error, "reading", topic) if triage(error) is Verdict.FORBIDDEN else KafkaException(error)
+                raise failure(errors, error, topic)
         if messages:
             heard = time.monotonic()
