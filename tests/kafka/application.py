@@ -104,6 +104,13 @@ class Application:
         self._workers[name] = worker
         return worker
 
+    def at_work(self, records: int, **changes: Any) -> WorkerProcess:
+        """A worker that runs and has taken so many records; for `changes` see `settings`."""
+        worker = self.worker(**changes).start().wait_ready()
+        self.send_some(records)
+        self.wait_exact()
+        return worker
+
     def config(self, **kafka: str) -> Path:
         """A configuration that names the same group and topics, for commands; its funnel is not the summing topology."""
         (self.folder / "funnel.yml").write_text(SMALL)

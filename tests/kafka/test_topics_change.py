@@ -60,9 +60,7 @@ def test_er03_facts_that_grow_stop_every_worker(app: Application) -> None:
 
 def test_er03_both_grown_are_refused_before_anything_is_joined(app: Application) -> None:
     """A worker that owns none of the old partitions would see no state that contradicts it, and begin every lead anew."""
-    worker = app.worker().start().wait_ready()
-    app.send_some(200)
-    app.wait_exact()
+    worker = app.at_work(200)
     worker.kill9()
     for topic in (app.topics.facts, app.topics.changelog):
         app.grow(topic, 2 * PARTITIONS)
@@ -75,9 +73,7 @@ def test_er03_both_grown_are_refused_before_anything_is_joined(app: Application)
 @pytest.mark.parametrize("roles", [["facts"], ["facts", "changelog"]], ids=" and ".join)
 def test_er25_state_that_is_gone_is_begun_again_whatever_was_tried_before(app: Application, roles: list[str]) -> None:
     """Made anew, the topics look as those of an application that has read nothing: going on would lose all that was read."""
-    worker = app.worker(**DYNAMIC_QUICK).start().wait_ready()
-    app.send_some(100)
-    app.wait_exact()
+    worker = app.at_work(100, **DYNAMIC_QUICK)
     topics = [getattr(app.topics, role) for role in roles]
     app.delete(*topics)
     app.send([("a", "dead"), ("b", 1)])
@@ -98,9 +94,7 @@ def test_er25_state_that_is_gone_is_begun_again_whatever_was_tried_before(app: A
 
 def test_er25_facts_that_were_made_anew_end_a_running_worker(app: Application) -> None:
     """Their offsets mean other records now, which no changelog can tell: it is no way back."""
-    worker = app.worker(**DYNAMIC_QUICK).start().wait_ready()
-    app.send_some(100)
-    app.wait_exact()
+    worker = app.at_work(100, **DYNAMIC_QUICK)
     app.delete(app.topics.facts)
     create_topics(app.admin, wanted_topics(app.topics, PARTITIONS))
     assert worker.wait_ended() in (3, 5)
@@ -114,9 +108,7 @@ def test_er25_facts_that_were_made_anew_end_a_running_worker(app: Application) -
 
 
 def test_a_source_that_is_deleted_is_named(app: Application) -> None:
-    worker = app.worker(**QUICK).start().wait_ready()
-    app.send_some(100)
-    app.wait_exact()
+    worker = app.at_work(100, **QUICK)
     app.delete(app.input)
     assert worker.wait_ended() == 3
     assert f"topic {app.input} is gone" in worker.output
@@ -129,9 +121,7 @@ def test_a_source_that_is_deleted_is_named(app: Application) -> None:
 
 def test_an_output_that_was_deleted_is_written_again_once_it_is_back(app: Application) -> None:
     """What it held is gone with it; what is committed afterwards is neither lost nor doubled."""
-    worker = app.worker(**QUICK).start().wait_ready()
-    app.send_some(100)
-    app.wait_exact()
+    worker = app.at_work(100, **QUICK)
     app.delete(app.topics.transitions)
     app.send_some(100)
     assert worker.wait_ended() == 3
@@ -141,9 +131,7 @@ def test_an_output_that_was_deleted_is_written_again_once_it_is_back(app: Applic
 
 
 def test_a_source_that_was_made_anew_is_read_from_its_beginning(app: Application) -> None:
-    worker = app.worker(**QUICK).start().wait_ready()
-    app.send_some(100)
-    app.wait_exact()
+    worker = app.at_work(100, **QUICK)
     app.delete(app.input)
     app.create_input()
     app.send_some(100)

@@ -1,20 +1,18 @@
 """Every topic of our own deleted, at work and at rest, and those with state grown: each worker ends, and the way back is exact.
 
 What the documentation says is then done (docs/reliability.md, Faults): facts and changelog are begun again from the sources,
-outputs are created again. `tests/kafka/test_topics_change.py` has the cases that are not ways back.
+outputs are created again. `test_topics_change.py` has the cases that are not ways back.
 """
-
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from processors.engine.mark import BEGIN_AGAIN
 from processors.engine.topics import create_topics, wanted_topics
-from tests.broker.discovery import Broker
 from tests.kafka.application import PARTITIONS, ROLES, Application
 from tests.kafka.processes import WorkerProcess, wait_until
 from tests.kafka.test_topics_change import DYNAMIC_QUICK
+
+pytestmark = pytest.mark.soak  # each case waits until a topic that is gone was noticed, and reads the sources again
 
 STATE = ("facts", "changelog")
 UNDECIDED = 120.0
@@ -22,19 +20,9 @@ UNDECIDED = 120.0
 
 
 @pytest.fixture
-def app(broker: Broker, tmp_path: Path) -> Iterator[Application]:
-    application = Application(broker.bootstrap, tmp_path).create()
-    yield application
-    application.close()
-
-
-@pytest.fixture
 def worker(app: Application) -> WorkerProcess:
     """A worker that has read 200 records."""
-    made = app.worker(**DYNAMIC_QUICK).start().wait_ready()
-    app.send_some(200)
-    app.wait_exact()
-    return made
+    return app.at_work(200, **DYNAMIC_QUICK)
 
 
 def check_through(app: Application) -> None:
