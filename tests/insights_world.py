@@ -19,7 +19,7 @@ from processors.insights.committed import Batch, Record
 from processors.insights.progress import Progress
 from processors.insights.read_model import ReadModel
 from processors.insights.settings import InsightsSettings
-from processors.simulation.replay import FILES, read
+from processors.simulation.lines import FILES, read
 from schemas.instants import parse_instant
 from tests.command import funnelstream
 

@@ -15,7 +15,7 @@ from processors.metrics.cells import Cell, Sum, restated, tally
 from processors.simulation.oracle import said
 from processors.sources.statement import SourceRecord
 from processors.stages.diff import announce
-from processors.stages.rules import Lineage
+from processors.stages.lineage import Lineage
 from processors.stages.timeline import Match, Move
 from processors.topology.contributions import contributed
 from processors.topology.ingest import Ingest

@@ -14,7 +14,7 @@ import msgspec
 
 from processors.metrics.cells import Cell, Sum, known_now
 from processors.stages.diff import identity_of, publication_id
-from processors.stages.rules import Lineage
+from processors.stages.lineage import Lineage
 from processors.stages.timeline import Match, Move
 from processors.state.memory import MemoryStore
 from processors.state.overlay import Overlay

@@ -14,7 +14,7 @@ from processors.shown.masking import Mask, shape
 from processors.shown.wording import Rule, conditions_words, expiry_words, rule_words, signal_words, signals_words, unmet_words
 from processors.stages.diff import identity_of, publication_id
 from processors.stages.fold import Timeline, accept
-from processors.stages.rules import Lineage
+from processors.stages.lineage import Lineage
 from processors.stages.timeline import Match, Move, Point, Walk
 from processors.topology.program import Program
 from schemas.conditions import Condition

@@ -16,17 +16,8 @@ from processors.cli.loading import Loaded, load
 from processors.cli.projections import OUTLINES, RATES, exchange_of
 from processors.engine.stop import BUG, ENVIRONMENT, INPUT, Stop
 from processors.metrics.outlines import outlines_of
-from processors.simulation.replay import (
-    FILES,
-    Failed,
-    Input,
-    Line,
-    Malformed,
-    Replay,
-    enveloped_lines,
-    output_line,
-    raw_lines,
-)
+from processors.simulation.lines import FILES, Line, Malformed, enveloped_lines, output_line, raw_lines
+from processors.simulation.replay import Failed, Input, Replay
 from processors.state.store import DiskStore, Label
 from processors.topology.effects import Count, Topic
 from schemas.instants import format_instant, parse_instant

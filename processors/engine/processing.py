@@ -4,7 +4,6 @@ What one transaction gathers lives here until it is committed or forgotten. Ever
 once, except what collapses to its last value per key: lead snapshots, and rows, which go to the changelog before the commit.
 """
 
-import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +15,8 @@ from processors.engine.driven import Topology
 from processors.engine.headers import headers_of
 from processors.engine.lanes import Lane, Run
 from processors.engine.parts import Parts
-from processors.engine.stop import AGAIN, BUG, ENVIRONMENT, Stop
+from processors.engine.stop import AGAIN, BUG, Stop
+from processors.engine.too_large import shortened, too_large
 from processors.engine.topic_watch import gone
 from processors.engine.transaction import OnDelivery, TooLarge
 from processors.engine.triage import MustAbort, Verdict, triage
@@ -29,8 +29,6 @@ from processors.topology.effects import Count, FactsRecord, Publish
 
 log = logging.getLogger(__name__)
 
-_DEAD_LETTER_KEPT = 64 << 10
-"""Bytes that are kept of a dead letter too large for Kafka."""
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.TOPIC_EXCEPTION)
 
 
@@ -213,12 +211,12 @@ class Processing:
             self._produce(topic, value, record.key, record.headers, partition)
         except TooLarge as refused:
             if record.topic != "dead_letters" or value is None:
-                raise _too_large(topic, record.key, value) from refused
-            short, about = _shortened(value)
+                raise too_large(topic, record.key, value) from refused
+            short, about = shortened(value)
             try:
                 self._produce(topic, short, record.key, [*record.headers, *about])
             except TooLarge:
-                raise _too_large(topic, record.key, value) from refused
+                raise too_large(topic, record.key, value) from refused
 
     def _write_sums(self, lane: Lane, overlay: Overlay) -> None:
         last = FactsRecord(b"", lane.partition, lane.next - 1, lane.stamp * 1000)
@@ -245,7 +243,7 @@ class Processing:
         try:
             self._produce(topic, value, key, None, partition)
         except TooLarge as refused:
-            raise _too_large(topic, key, value) from refused
+            raise too_large(topic, key, value) from refused
 
     def _meet(self, record: Message) -> None:
         """An error in the place of a record."""
@@ -286,25 +284,5 @@ def _read_before(lane: Lane, offset: int) -> Stop:
     )
 
 
-def _too_large(topic: str, key: bytes | None, value: bytes | None) -> Stop:
-    """The end of a worker that has made a record which producer or topic do not take (ER-11)."""
-    size = len(value or b"") + len(key or b"")
-    return Stop(
-        ENVIRONMENT,
-        f"a record of {size} bytes for {topic} (key {key!r}) is over message.max.bytes: raise message.max.bytes under kafka and "
-        "max.message.bytes of the topic, then start again",
-    )
-
-
 def _event_time(fact: Publish) -> int:
     return fact.event_time or 0
-
-
-def _shortened(value: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """The beginning of a dead letter that Kafka does not take whole, and what it was: size and SHA-256."""
-    about = [
-        ("dead-letter-truncated", b"true"),
-        ("dead-letter-size", str(len(value)).encode()),
-        ("dead-letter-sha256", hashlib.sha256(value).hexdigest().encode()),
-    ]
-    return value[:_DEAD_LETTER_KEPT], about

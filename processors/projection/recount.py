@@ -5,14 +5,14 @@ It follows the rules anew from what consumers can read, so that the two ways to 
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from itertools import groupby
 from typing import NamedTuple
 
 from processors.metrics.days import day_at
 from processors.metrics.lengths import bucket_of
 from processors.metrics.outlines import FunnelOutline, PlaceKind, RateOutline, VersionOutline
 from processors.projection.ledger import Published
-from processors.projection.published import Conversion, Lead, Position, Transition, Value
+from processors.projection.path_order import in_order
+from processors.projection.published import Conversion, Lead, Transition, Value
 from schemas.instants import DAY, SECOND, instant_of
 
 _ENTERING = frozenset({"advance", "regress", "reopen", "outcome"})
@@ -261,31 +261,6 @@ class _Recount:
         yield from self._each(number, segments, "timed", 1)
         yield from self._each(number, segments, "total_us", length)
         yield from self._each(number._replace(kind="lengths"), segments, f"bucket {bucket_of(length)}", 1)
-
-
-def in_order(transitions: Iterable[Transition]) -> list[Transition]:
-    """The moves of one position in the order of its path: by time, and at one time each from where the one before led."""
-    found: list[Transition] = []
-    here: Position | None = None
-    for _, together in groupby(sorted(transitions, key=lambda move: (move.at, move.sequence)), key=lambda move: move.at):
-        waiting = [*together]
-        while waiting:
-            following = [move for move in waiting if move.source == here] or _heads(waiting)
-            chosen = min(following, key=_entry_number)
-            waiting.remove(chosen)
-            found.append(chosen)
-            here = chosen.target
-    return found
-
-
-def _heads(moves: list[Transition]) -> list[Transition]:
-    """Where a path may begin that a new version has broken: a move that follows none of the others (rule 23)."""
-    targets = [move.target for move in moves if move.kind != "notice"]
-    return [move for move in moves if move.source not in targets] or moves
-
-
-def _entry_number(move: Transition) -> int:
-    return 0 if move.target is None else move.target.entry
 
 
 def _is_missed(move: Transition) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from processors.simulation.replay import written
+from processors.simulation.lines import written
 from schemas.application import Application
 
 DEEPEST = 40

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import msgspec
 
 from processors.stages.evidence import KeyedFact
-from processors.stages.rules import Lineage, Rule, StageRule, Version
+from processors.stages.lineage import Lineage
+from processors.stages.rules import Rule, StageRule, Version
 from processors.stages.timeline import Deadline, FunnelState, Point, Spells, Track, Walk
 from processors.stages.tracks import release
 

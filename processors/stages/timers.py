@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from processors.stages.evidence import Due, KeyedFact
 from processors.stages.instant import evaluate
-from processors.stages.rules import Lineage, Version
+from processors.stages.lineage import Lineage
+from processors.stages.rules import Version
 from processors.stages.seam import carry_over
 from processors.stages.timeline import FunnelState, Match, Move
 from processors.stages.tracks import latch_end

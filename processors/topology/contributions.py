@@ -13,8 +13,9 @@ from itertools import zip_longest
 from processors.metrics.cells import Cell, Kind, Part, Posting
 from processors.stages.diff import Change
 from processors.stages.fold import Timeline
+from processors.stages.lineage import Lineage
 from processors.stages.path import OVERDUE
-from processors.stages.rules import Lineage, RateRule
+from processors.stages.rules import RateRule
 from processors.stages.stays import TOUCHING
 from processors.stages.timeline import OWN, Entry, First, Match, Money, Move
 from processors.topology.snapshot import shown

@@ -14,7 +14,7 @@ import msgspec
 
 from processors.stages.evidence import KeyedFact
 from processors.stages.instant import in_order
-from processors.stages.rules import Lineage
+from processors.stages.lineage import Lineage
 from processors.stages.timeline import FunnelState, Match, Move
 from processors.stages.timers import step as advance
 from processors.topology import rows as row

@@ -13,7 +13,7 @@ from processors.identity.identifiers import Identifiers, Ranked
 from processors.sources import decoder_for
 from processors.sources.statement import Decoder
 from processors.stages.fold import Timeline, accept, fold_accepted
-from processors.stages.rules import Lineage
+from processors.stages.lineage import Lineage
 from processors.topology import rows as row
 from processors.topology.compiler import compile_funnel, paths_kept, signals_of
 from processors.topology.definition_digests import definitions_of

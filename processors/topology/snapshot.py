@@ -7,8 +7,9 @@ segments from here.
 from functools import cache
 
 from processors.stages.captured import NO_VALUE, segment_value
+from processors.stages.lineage import Lineage
 from processors.stages.path import CUSTOMER, LAPSED, OVERDUE
-from processors.stages.rules import Lineage, OutcomeRule, StageRule, Version
+from processors.stages.rules import OutcomeRule, StageRule, Version
 from processors.stages.timeline import OWN, Deal, FunnelState, Track, Walk
 
 STALE = "stale"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from processors.stages.captured import NO_VALUE
-from processors.stages.rules import Lineage, Version
+from processors.stages.lineage import Lineage
+from processors.stages.rules import Version
 from processors.stages.timeline import OWN, First, FunnelState, Money, Point
 from processors.topology.snapshot import Shown, has_won
 

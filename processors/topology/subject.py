@@ -10,7 +10,7 @@ import msgspec
 
 from processors.stages.diff import Change, Identity, Publication, announce, diff, identity_in, identity_of
 from processors.stages.evidence import KeyedFact
-from processors.stages.rules import Lineage
+from processors.stages.lineage import Lineage
 from processors.stages.timeline import OWN, FunnelState, Match, Move
 from processors.stages.timers import fire, next_due
 from processors.topology import rows as row

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.stages.fold import accept, too_late
-from processors.stages.rules import Lineage
+from processors.stages.lineage import Lineage
 from processors.stages.timeline import OWN
 from processors.topology import history
 from processors.topology import rows as row
