@@ -20,7 +20,6 @@ from processors.sources.parsing import (
     digest,
     identifier_text,
     instant_from_units,
-    present,
     read_json,
     shown,
 )
@@ -89,7 +88,7 @@ class MappingDecoder:
             Undecodable: `empty`, `not_utf8`, `not_json`, `too_deep`, `wrong_shape`, `wrong_time` or `no_identifier`; of several
                 elements only where none can be used, and then for the first.
         """
-        value = present(record.value)
+        value = record.value or b""
         body = read_json(_read, value)
         check_nesting(value, body, self._nesting)
         if self._explode is None:
