@@ -123,15 +123,14 @@ def instant_from_text(value: object, field: str) -> int | None:
     Raises:
         Undecodable: `wrong_time`: no text, not ISO 8601, or outside the years 1 to 9999 in UTC.
     """
+    if type(value) is str and value:
+        try:
+            return _within_calendar(parse_instant(value), value, field)
+        except (ValueError, OverflowError):
+            raise _wrong_time(value, field) from None
     if is_missing(value):
         return None
-    if type(value) is not str:
-        raise _wrong_time(value, field)
-    try:
-        instant = parse_instant(value)
-    except (ValueError, OverflowError):
-        raise _wrong_time(value, field) from None
-    return _within_calendar(instant, value, field)
+    raise _wrong_time(value, field)
 
 
 def instant_from_milliseconds(value: object, field: str) -> int | None:

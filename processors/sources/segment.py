@@ -225,11 +225,11 @@ def _at(body: dict[str, Any], field: str, below: tuple[str, ...]) -> Any:
 
 def _object(body: dict[str, Any], field: str) -> dict[str, Any]:
     value = body.get(field)
+    if type(value) is dict:
+        return value
     if value is None:
         return {}
-    if type(value) is not dict:
-        raise Undecodable("wrong_shape", f"`{field}` is {shown(value)}, not an object.")
-    return value
+    raise Undecodable("wrong_shape", f"`{field}` is {shown(value)}, not an object.")
 
 
 def _flat(body: dict[str, Any], field: str, prefix: str | None = None) -> dict[str, Any]:
