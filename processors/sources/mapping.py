@@ -9,7 +9,7 @@ takes of them; where it has none, only in everything, so that no two orders over
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -39,7 +39,7 @@ _NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _read = msgspec.json.Decoder().decode
 
 
-class _Shape(NamedTuple):
+class _Shape(msgspec.Struct, frozen=True):
     """A kind of record, its paths split."""
 
     where: Sequence[tuple[_Keys, frozenset[tuple[type, Any]]]]
