@@ -5,6 +5,7 @@ identities, so a second delivery, a replay or a merge announces nothing twice.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -100,25 +101,33 @@ def publication_id(identity: Identity, grain: str) -> str:
         identity: Of the publication.
         grain: Of the funnel's subject; a deal's own position has grain deal whatever the subject is.
     """
-    grain = "deal" if identity.deal else grain
-    text = f"{identity.funnel}\0{identity.version}\0{grain}\0{identity.deal}\0{identity.what}\0"
-    return blake2b(text.encode() + identity.cause, digest_size=16).hexdigest()
+    digest = _digest_of(identity.funnel, identity.version, "deal" if identity.deal else grain).copy()
+    digest.update(f"{identity.deal}\0{identity.what}\0".encode() + identity.cause)
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1 << 8)
+def _digest_of(funnel: str, version: int, grain: str) -> blake2b:
+    """The digest of what all ids of one version and grain begin with; to be copied."""
+    return blake2b(f"{funnel}\0{version}\0{grain}\0".encode(), digest_size=16)
 
 
 def announce(content: Move | Match, funnel: str, known: Publication | None = None) -> Change:
     """The change that announces (or, where `known` is live, amends) a publication."""
     identity = identity_of(content, funnel)
-    operation: Operation = "amend" if known is not None and known.live else "announce"
+    move, match = (content, None) if isinstance(content, Move) else (None, content)
     publication = Publication(
         funnel=funnel,
         version=content.version,
         what=identity.what,
         revision=known.revision + 1 if known is not None else 1,
         live=True,
-        move=content if isinstance(content, Move) else None,
-        match=content if isinstance(content, Match) else None,
+        move=move,
+        match=match,
     )
-    return Change(operation, identity, publication, known.content if known is not None and known.live else None)
+    if known is None or not known.live:
+        return Change("announce", identity, publication)
+    return Change("amend", identity, publication, known.content)
 
 
 def diff(published: Mapping[Identity, Publication], now: Iterable[Move | Match], funnel: str) -> list[Change]:

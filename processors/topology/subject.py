@@ -213,7 +213,7 @@ class Subject:
     def _contribute(self, lineage: Lineage, changes: Sequence[Change], before: Stances, after: Stances, reason: Reason) -> None:
         """Post what the subject contributes to the numbers more, or less, than before (invariant 4)."""
         contributions = Contributions(lineage, self._appended_at // DAY, reason)
-        if (before.gone, before.touch) != (after.gone, after.touch) and (before.of or before.gone):
+        if (before.touch != after.touch or before.gone != after.gone) and (before.of or before.gone):
             changed = {change.identity for change in changes}
             for identity, move in self._standing(lineage):
                 if identity not in changed:
@@ -271,7 +271,12 @@ class Subject:
 def _reason(changes: Sequence[Change], *, deletes: bool, late: bool) -> Reason:
     if deletes:
         return "deletion"
-    return "late" if late or any(change.operation != "announce" for change in changes) else "live"
+    if late:
+        return "late"
+    for change in changes:
+        if change.operation != "announce":
+            return "late"
+    return "live"
 
 
 def _effective_at(content: Move | Match) -> int:
