@@ -68,13 +68,19 @@ class Publication(msgspec.Struct, array_like=True, gc=False, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """One operation to publish; the publication is what stands after it.
+    """One operation to publish.
 
-    `amended` is what stood before an amendment.
+    Attributes:
+        operation: Which.
+        identity: Of what is published.
+        content: That is announced, amended to, or taken back.
+        publication: What is known of it after the operation.
+        amended: What stood before an amendment.
     """
 
     operation: Operation
     identity: Identity
+    content: Move | Match
     publication: Publication
     amended: Move | Match | None = None
 
@@ -126,8 +132,8 @@ def announce(content: Move | Match, funnel: str, known: Publication | None = Non
         match=match,
     )
     if known is None or not known.live:
-        return Change("announce", identity, publication)
-    return Change("amend", identity, publication, known.content)
+        return Change("announce", identity, content, publication)
+    return Change("amend", identity, content, publication, known.content)
 
 
 def diff(published: Mapping[Identity, Publication], now: Iterable[Move | Match], funnel: str) -> list[Change]:
@@ -161,4 +167,4 @@ def _written(content: Move | Match) -> bytes:
 
 def _retract(identity: Identity, known: Publication) -> Change:
     after = msgspec.structs.replace(known, revision=known.revision + 1, live=False)
-    return Change("retract", identity, after)
+    return Change("retract", identity, known.content, after)

@@ -43,11 +43,13 @@ class Contributions:
 
     def change(self, change: Change, before: Stances, after: Stances) -> None:
         """One operation: what it takes back, and what it says instead."""
-        content = change.publication.content
-        if change.operation == "retract":
-            self.exchange(content, None, before, after)
+        if change.operation == "announce":
+            for part in self._content(change.content, after):
+                self.postings.append((part, +1))
+        elif change.operation == "amend":
+            self.exchange(change.amended, change.content, before, after)
         else:
-            self.exchange(change.amended, content, before, after)
+            self.exchange(change.content, None, before, after)
 
     def exchange(self, old: Move | Match | None, new: Move | Match | None, before: Stances, after: Stances) -> None:
         """A move or match as it counted before, less; as it counts now, more. What both count for was not taken back."""
@@ -55,7 +57,7 @@ class Contributions:
 
     def positions(self, before: Stances, after: Stances) -> None:
         """What the positions of a subject were, less; what they are, more."""
-        if before == after:
+        if before is after or before == after:
             return
         for deal in {**before.of, **after.of}:
             was, now = before.of.get(deal), after.of.get(deal)
@@ -67,9 +69,12 @@ class Contributions:
                     self._replace(self._credit(deal, was, old, before.touch), self._credit(deal, now, new, after.touch))
 
     def _exchange(self, old: Sequence[Part], new: Sequence[Part]) -> None:
-        if old:
-            self.postings += [(part, -1) for part in old if part not in new]
-        self.postings += [(part, +1) for part in new if part not in old]
+        for part in old:
+            if part not in new:
+                self.postings.append((part, -1))
+        for part in new:
+            if part not in old:
+                self.postings.append((part, +1))
 
     def _replace(self, old: Part | None, new: Part | None) -> None:
         if old == new:
@@ -91,7 +96,7 @@ class Contributions:
     def _match(self, match: Match) -> Part:
         cell = self._reported("conversions", OWN, match.name, match.effective_at)
         counts = (_COUNTED if match.counted else _REPEATS) + (_ADVANCED if match.advanced else ())
-        return Part(cell, _pairs(match.segments), counts, _money("amounts", match.value) if match.counted else ())
+        return Part(cell, _pairs(match.segments), counts, _money("amounts", match.value if match.counted else None))
 
     def _move(self, move: Move, touch: Segments) -> list[Part]:
         deal, target, at = move.deal, move.target, move.effective_at
@@ -130,7 +135,8 @@ class Contributions:
         for entry, counts in ((passed, _PASSED), (touched, _ENTERED if passed is None else _ENTERED_LATER)):
             if entry is not None:
                 cell, segments = self._reported("entries", deal, name, entry.at, first.place), _pairs(entry.segments, touch)
-                parts += [Part(cell, segments, each) for each in counts]
+                for each in counts:
+                    parts.append(Part(cell, segments, each))
         return parts
 
     def _stands(self, deal: str, stance: Stance | None) -> Part | None:
