@@ -5,7 +5,7 @@ identities, so a second delivery, a replay or a merge announces nothing twice.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -112,7 +112,7 @@ def publication_id(identity: Identity, grain: str) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=1 << 8)
+@cache
 def _digest_of(funnel: str, version: int, grain: str) -> blake2b:
     """The digest of what all ids of one version and grain begin with; to be copied."""
     return blake2b(f"{funnel}\0{version}\0{grain}\0".encode(), digest_size=16)
