@@ -1,12 +1,10 @@
 """Publishing: from what changed in a timeline to the CloudEvents records that other systems read.
 
 The published shapes are `schemas.records`; this is the hot path, so they are written as plain dictionaries here and
-a test holds them against the models. Of a conversion, the most frequent record by far, what all records of one share is encoded
-once (`_conversion_form`). Everything in a record follows from the fact, the timeline and the log-append
+a test holds them against the models. Everything in a record follows from the fact, the timeline and the log-append
 time, so that reading a facts partition again gives the same bytes (invariant 5).
 """
 
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -29,9 +27,6 @@ _TRANSITION: Header = ("ce_type", b"funnelstream.transition.v1")
 _CONVERSION: Header = ("ce_type", b"funnelstream.conversion.v1")
 _LEAD: Header = ("ce_type", b"funnelstream.lead.v1")
 _METRIC: Header = ("ce_type", b"funnelstream.metric.v1")
-
-_TEXT, _JSON = msgspec.Raw(b'"\0"'), msgspec.Raw(b"\0")
-"""Where values go in a form: a text of which nothing must be escaped, and what is encoded already."""
 
 
 class Publisher:
@@ -80,25 +75,31 @@ class Publisher:
     def conversion(self, change: Change, match: Match, version: Version, entity: str, cause: "Cause") -> Publish:
         """The record of one operation on a conversion."""
         identity, revision = publication_id(change.identity, version.subject), change.publication.revision
-        effective_at = format_instant(match.effective_at).encode()
-        value = _conversion_form(version, match.name) % (
-            identity.encode(),
-            change.operation.encode(),
-            encode_json(revision),
-            encode_json(entity),
-            b"counted" if match.counted else b"repeat",
-            b"true" if match.advanced else b"false",
-            effective_at,
-            cause.recorded_at.encode(),
-            encode_json(match.read),
-            encode_json(cause.evidence),
-            encode_json(_superseded(identity, change.operation, revision)),
-            cause.provenance.encode(),
-            encode_json(match.segments),
-            encode_json(_money(match.value)),
-        )
+        effective_at = format_instant(match.effective_at)
+        body = {
+            "conversion_id": identity,
+            "op": change.operation,
+            "revision": revision,
+            "funnel": version.funnel,
+            "version": version.number,
+            "definition": version.digest,
+            "subject": {"kind": version.subject, "id": entity},
+            "deal": None,
+            "name": match.name,
+            "owner": version.conversions[match.name].owner,
+            "count": "counted" if match.counted else "repeat",
+            "advanced": match.advanced,
+            "effective_at": effective_at,
+            "recorded_at": cause.recorded_at,
+            "cause": {"kind": "fact", "rule": f"conversions.{match.name}", "read": match.read, "facts": [cause.evidence]},
+            "supersedes": _superseded(identity, change.operation, revision),
+            "provenance": cause.provenance,
+            "segments": match.segments,
+            "value": _money(match.value),
+        }
         key = entity.encode()
-        return Publish("conversions", key, value, self._headers(identity, revision, _CONVERSION, effective_at, key))
+        headers = self._headers(identity, revision, _CONVERSION, effective_at.encode(), key)
+        return Publish("conversions", key, encode_json(body), headers)
 
     def lead(self, state: FunnelState, version: Version, entity: str, deal: str, sequence: int, recorded_at: str) -> Publish:
         """The snapshot of one subject in one funnel, or of one of its deals.
@@ -184,33 +185,6 @@ class _Evidence(msgspec.Struct, frozen=True, gc=False):
     topic: str
     partition: int
     offset: int
-
-
-@lru_cache(maxsize=1 << 8)
-def _conversion_form(version: Version, name: str) -> bytes:
-    """The body of all records of one conversion, to be filled (`%`) with what differs, in this order."""
-    body = {
-        "conversion_id": _TEXT,
-        "op": _TEXT,
-        "revision": _JSON,
-        "funnel": version.funnel,
-        "version": version.number,
-        "definition": version.digest,
-        "subject": {"kind": version.subject, "id": _JSON},
-        "deal": None,
-        "name": name,
-        "owner": version.conversions[name].owner,
-        "count": _TEXT,
-        "advanced": _JSON,
-        "effective_at": _TEXT,
-        "recorded_at": _TEXT,
-        "cause": {"kind": "fact", "rule": f"conversions.{name}", "read": _JSON, "facts": [_JSON]},
-        "supersedes": _JSON,
-        "provenance": _TEXT,
-        "segments": _JSON,
-        "value": _JSON,
-    }
-    return encode_json(body).replace(b"%", b"%%").replace(b"\0", b"%b")  # no zero byte is in JSON
 
 
 def _point(point: Point | None) -> dict[str, Any] | None:
