@@ -188,6 +188,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         own_stages, own_outcomes, deal_stages, deal_outcomes: By what they are judged on; derived.
         touching: Segments of the first or last touch; derived.
         timed: Whether anything in it arms a timer; derived.
+        recalls: Whether what is true now can depend on which conversions happened; derived.
         plain: Whether a position never shows more than itself: no deals, no flags, no segments; derived.
     """
 
@@ -225,6 +226,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     deal_outcomes: tuple[OutcomeRule, ...] = ()
     touching: tuple[SegmentRule, ...] = ()
     timed: bool = False
+    recalls: bool = False
     plain: bool = False
 
     def __post_init__(self) -> None:
@@ -252,6 +254,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             "deal_outcomes": tuple(outcome for outcome in self.outcomes if outcome.of_deals),
             "touching": tuple(segment for segment in self.segments if segment.rule in ("first_touch", "last_touch")),
             "timed": bool(expiring or passing or any(stage.sla is not None for stage in self.stages)),
+            "recalls": any(rule.holds is not None and rule.conversions for rule in rules),
             "plain": not self.segments
             and not any(rule.of_deals for rule in rules)
             and not any(stage.keep or stage.sla is not None for stage in self.stages),

@@ -30,9 +30,10 @@ def step(state: FunnelState, instant: int, facts: Sequence[KeyedFact], lineage: 
     """
     fired = fire(state, instant, lineage) if lineage.timed else []
     version = lineage.at(instant)
-    if state.version != version.number and instant >= version.effective_from:
+    anew = state.version != version.number and instant >= version.effective_from
+    if anew:
         carry_over(state, lineage, version, facts)
-    moves, matches = evaluate(state, instant, facts, version)
+    moves, matches = evaluate(state, instant, facts, version, anew=anew)
     return [*fired, *moves], matches
 
 
