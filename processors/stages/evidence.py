@@ -190,14 +190,20 @@ class Evidence:
     # --- segments and value ----------------------------------------------------------------------------------------
 
     def _touch(self, key: bytes, fact: Fact, *, fires: bool) -> None:
-        """Snapshot the segments of first and last touch, if this event is one (rule 26)."""
+        """Snapshot the segments of first and last touch, if this event is one (rule 26).
+
+        The dictionary is replaced, never changed: who holds the one from before can tell that it is the same.
+        """
         names = {name for name, _ in self._recognised.get(key, ())}
         matched = fires or bool(names)
+        state = self._state
         for segment in self._version.touching:
-            if segment.rule == "first_touch" and segment.name in self._state.touches:
+            if segment.rule == "first_touch" and segment.name in state.touches:
                 continue
             if self._is_touch(segment, fact, matched) or not names.isdisjoint(segment.conversions):
-                self._state.touches[segment.name] = self._segment(segment, self.deal_of(fact), fact)
+                value = self._segment(segment, self.deal_of(fact), fact)
+                if state.touches.get(segment.name) != value:
+                    state.touches = {**state.touches, segment.name: value}
 
     def _is_touch(self, segment: SegmentRule, fact: Fact, matched: bool) -> bool:
         if segment.touches is None:

@@ -189,6 +189,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         touching: Segments of the first or last touch; derived.
         timed: Whether anything in it arms a timer; derived.
         recalls: Whether what is true now can depend on which conversions happened; derived.
+        steady: Whether a position shows something else only after a move, a touch, or a fact about a record: no stage is kept
+            while its criteria lapse, and none has a service level; derived.
         plain: Whether a position never shows more than itself: no deals, no flags, no segments; derived.
     """
 
@@ -227,6 +229,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     touching: tuple[SegmentRule, ...] = ()
     timed: bool = False
     recalls: bool = False
+    steady: bool = False
     plain: bool = False
 
     def __post_init__(self) -> None:
@@ -239,6 +242,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                 fired_by.setdefault(event, []).append(rule)
             for conversion in rule.latched_by:
                 latched_by.setdefault(conversion, []).append(rule)
+        steady = not any(stage.keep or stage.sla is not None for stage in self.stages)
         expiring = tuple(stage for stage in self.stages if stage.expires is not None)
         passing = tuple(dict.fromkeys(field for rule in rules for field in rule.passing))  # never in the order of a set
         derived = {
@@ -255,9 +259,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             "touching": tuple(segment for segment in self.segments if segment.rule in ("first_touch", "last_touch")),
             "timed": bool(expiring or passing or any(stage.sla is not None for stage in self.stages)),
             "recalls": any(rule.holds is not None and rule.conversions for rule in rules),
-            "plain": not self.segments
-            and not any(rule.of_deals for rule in rules)
-            and not any(stage.keep or stage.sla is not None for stage in self.stages),
+            "steady": steady,
+            "plain": steady and not self.segments and not any(rule.of_deals for rule in rules),
         }
         for name, value in derived.items():
             msgspec.structs.force_setattr(self, name, value)

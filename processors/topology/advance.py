@@ -23,7 +23,7 @@ from processors.topology.effects import Effects, FactsRecord, Rows
 from processors.topology.history import EMPTY_STATE, Refolded, follow, refold, stretch, whole
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher
-from processors.topology.subject import UNSEEN, Present, Seen, Subject, seen
+from processors.topology.subject import UNSEEN, Present, Seen, Subject, seen, seen_after
 from processors.topology.watermarks import Time, as_of_in
 from schemas.facts import Fact, Message, accepted_order, entity_key, fact_key
 
@@ -127,8 +127,10 @@ class _Step:
             self._overtake(lineage, head, state)
             return
         before = seen(lineage, state)
-        changes = self.subject.announcements(lineage, self._add_instant(lineage, head, state))
-        self.subject.publish(lineage, changes, self._present(before, state), late=False)
+        moves, matches = self._add_instant(lineage, head, state)
+        after = seen_after(before, self.fact, moves, lineage, state)
+        changes = self.subject.announcements(lineage, [*matches, *moves])
+        self.subject.publish(lineage, changes, self._present(before, after, state), late=False)
 
     def _fired_since(self, lineage: Lineage, head: row.HeadRow, state: FunnelState) -> bool:
         """Whether timers have fired after the last instant."""
@@ -139,19 +141,23 @@ class _Step:
         """A fact after the last instant, but perhaps before timers that have fired since: those are fired anew."""
         among, after = {*state.armers, self.key}, state.stepped
         before = self._seen_since(lineage, head)
-        changes = self.subject.corrections(lineage, among, self._add_instant(lineage, head, state), after, None)
+        moves, matches = self._add_instant(lineage, head, state)
+        changes = self.subject.corrections(lineage, among, [*matches, *moves], after, None)
         late = any(change.operation != "announce" for change in changes)
-        self.subject.publish(lineage, changes, self._present(before, state), late=late)
+        self.subject.publish(lineage, changes, self._present(before, seen(lineage, state), state), late=late)
 
-    def _add_instant(self, lineage: Lineage, head: row.HeadRow | None, state: FunnelState) -> list[Move | Match]:
+    def _add_instant(
+        self, lineage: Lineage, head: row.HeadRow | None, state: FunnelState
+    ) -> tuple[Sequence[Move], Sequence[Match]]:
         """Advance the head and its state over the fact, as one more instant, and over timers after it; returns what happened."""
         moves, matches = step(state, self.fact.occurred_at, ((self.key, self.fact),), lineage)
         new, full = follow(head, self.fact.occurred_at, self.key, row.encode(state))
         if full is not None:
             self.subject.put_page(lineage, full)
-        moves += self._pass_time(lineage, state, new, head)
+        if lineage.timed:
+            moves += self._pass_time(lineage, state, new, head)
         self.subject.put_head(lineage, new)
-        return [*matches, *moves]
+        return moves, matches
 
     def _judge_again(self, lineage: Lineage, head: row.HeadRow) -> None:
         """Another fact of the last instant: all its facts are judged together again."""
@@ -166,7 +172,7 @@ class _Step:
         moves += self._pass_time(lineage, state, new, head)
         self.subject.put_head(lineage, new)
         changes = self.subject.corrections(lineage, among, [*matches, *moves], after, None)
-        self.subject.publish(lineage, changes, self._present(before, state), late=False)
+        self.subject.publish(lineage, changes, self._present(before, seen(lineage, state), state), late=False)
 
     def _insert(self, lineage: Lineage, head: row.HeadRow) -> None:
         """A late fact: fold from where it belongs to where nothing differs any more, and publish the difference."""
@@ -211,7 +217,7 @@ class _Step:
             fire(state, head.as_of, lineage)
         contents: list[Move | Match] = [*folded.matches, *moves]
         changes = self.subject.corrections(lineage, folded.members, contents, folded.after, folded.until)
-        self.subject.publish(lineage, changes, self._present(seen_before, state), late=True)
+        self.subject.publish(lineage, changes, self._present(seen_before, seen(lineage, state), state), late=True)
 
     # --- what time does --------------------------------------------------------------------------------------------
 
@@ -231,8 +237,8 @@ class _Step:
         fire(state, head.as_of, lineage)
         return seen(lineage, state)
 
-    def _present(self, before: Seen, state: FunnelState) -> Present:
-        return Present(before, state, self.fact.kind in ("delete", "restore"))
+    def _present(self, before: Seen, after: Seen, state: FunnelState) -> Present:
+        return Present(before, after, state, self.fact.kind in ("delete", "restore"))
 
 
 def _counts_by_arrival(fact: Fact) -> bool:
