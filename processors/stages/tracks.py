@@ -153,13 +153,16 @@ def _judge(
     latches, kept = track.latches, track.kept
     for rule in stages:
         name = rule.name
-        true_now = rule.holds is not None and rule.holds(values, memory, instant)
-        if rule.keep:
-            if kept.get(name) and not true_now:
-                lapsed.append(rule)
-            if true_now or name in kept:
-                kept[name] = true_now
-        if true_now or name in latches or name in kept:
+        stands = name in latches or name in kept
+        if rule.holds is not None:
+            true_now = rule.holds(values, memory, instant)
+            if rule.keep:
+                if kept.get(name) and not true_now:
+                    lapsed.append(rule)
+                if true_now or name in kept:
+                    kept[name] = true_now
+            stands = stands or true_now
+        if stands:
             standing.append(rule)
     outcome = None
     for ending in outcomes:
