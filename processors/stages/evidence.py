@@ -11,7 +11,7 @@ import msgspec
 
 from processors.stages.captured import NO_VALUE, money, segment_value
 from processors.stages.rules import Rule, SegmentRule, Version
-from processors.stages.timeline import OWN, FunnelState, Match, Money
+from processors.stages.timeline import OWN, FunnelState, Glance, Match, Money
 from schemas.facts import Fact, Value
 from schemas.instants import format_instant
 
@@ -45,7 +45,9 @@ class Evidence:
 
     __slots__ = ("_advanced", "_recognised", "_state", "_version", "deleted", "due", "facts", "fired")
 
-    def __init__(self, state: FunnelState, facts: Sequence[KeyedFact], version: Version, due: Sequence[Due] = ()) -> None:
+    def __init__(
+        self, state: FunnelState | Glance, facts: Sequence[KeyedFact], version: Version, due: Sequence[Due] = ()
+    ) -> None:
         """Recognise conversions and judge signals; `state` holds the values after all facts of the instant."""
         self._state = state
         self._version = version

@@ -103,12 +103,13 @@ class Amount(msgspec.Struct, frozen=True):
 
 
 class ConversionRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversion's owner, and what it reads (evidence): event paths, and the state fields of its `if`."""
+    """A conversion's owner, what it reads (evidence): event paths, and the state fields of its `if`; and the events it can be."""
 
     owner: str
     paths: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     value: Amount | None = None
+    events: tuple[str, ...] = ()
 
 
 class SegmentRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,6 +183,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         rules: Stages, detours and outcomes by name; derived.
         fired_by: Rules by the name of an event that can fire them; derived.
         latched_by: Rules by the name of a conversion that latches them; derived.
+        fired_on_own: Names of rules on the subject's own record, by the name of an event that fires them in any way; derived.
         resetting: Stages that recycle later ones; derived.
         expiring: Stages whose latches end by themselves; derived.
         passing: Fields that some rule waits for to pass; derived.
@@ -191,6 +193,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         recalls: Whether what is true now can depend on which conversions happened; derived.
         steady: Whether a position shows something else only after a move, a touch, or a fact about a record: no stage is kept
             while its criteria lapse, and none has a service level; derived.
+        renewable: Whether an event that latches nothing new changes nothing that holds or is shown (`stages.renewal`); derived.
         plain: Whether a position never shows more than itself: no deals, no flags, no segments; derived.
     """
 
@@ -219,6 +222,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     rules: Mapping[str, Rule] = {}
     fired_by: Mapping[str, Sequence[Rule]] = {}
     latched_by: Mapping[str, Sequence[Rule]] = {}
+    fired_on_own: Mapping[str, Sequence[str]] = {}
     resetting: tuple[StageRule, ...] = ()
     expiring: tuple[StageRule, ...] = ()
     passing: tuple[str, ...] = ()
@@ -231,25 +235,33 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     recalls: bool = False
     steady: bool = False
     plain: bool = False
+    renewable: bool = False
 
     def __post_init__(self) -> None:
         """Derive what is looked up often."""
         rules: tuple[Rule, ...] = (*self.stages, *self.detours, *self.outcomes)
         fired_by: dict[str, list[Rule]] = {}
         latched_by: dict[str, list[Rule]] = {}
+        fired_on_own: dict[str, dict[str, None]] = {}
         for rule in rules:
             for event in rule.fires:
                 fired_by.setdefault(event, []).append(rule)
             for conversion in rule.latched_by:
                 latched_by.setdefault(conversion, []).append(rule)
+            events = (*rule.fires, *(event for conversion in rule.latched_by for event in self.conversions[conversion].events))
+            for event in events if not rule.of_deals else ():
+                fired_on_own.setdefault(event, {})[rule.name] = None
         steady = not any(stage.keep or stage.sla is not None for stage in self.stages)
         expiring = tuple(stage for stage in self.stages if stage.expires is not None)
         passing = tuple(dict.fromkeys(field for rule in rules for field in rule.passing))  # never in the order of a set
+        resetting = tuple(stage for stage in self.stages if stage.resets)
+        timed = bool(expiring or passing or any(stage.sla is not None for stage in self.stages))
+        recalls = any(rule.holds is not None and rule.conversions for rule in rules)
         derived = {
             "rules": {rule.name: rule for rule in rules},
             "fired_by": fired_by,
             "latched_by": latched_by,
-            "resetting": tuple(stage for stage in self.stages if stage.resets),
+            "resetting": resetting,
             "expiring": expiring,
             "passing": passing,
             "own_stages": tuple(stage for stage in self.stages if not stage.of_deals),
@@ -257,8 +269,12 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             "deal_stages": tuple(stage for stage in self.stages if stage.of_deals),
             "deal_outcomes": tuple(outcome for outcome in self.outcomes if outcome.of_deals),
             "touching": tuple(segment for segment in self.segments if segment.rule in ("first_touch", "last_touch")),
-            "timed": bool(expiring or passing or any(stage.sla is not None for stage in self.stages)),
-            "recalls": any(rule.holds is not None and rule.conversions for rule in rules),
+            "timed": timed,
+            "recalls": recalls,
+            "fired_on_own": {event: tuple(names) for event, names in fired_on_own.items()},
+            "renewable": steady
+            and not (timed or recalls or resetting or self.reenter)
+            and not any(segment.rule == "last_touch" for segment in self.segments),
             "steady": steady,
             "plain": steady and not self.segments and not any(rule.of_deals for rule in rules),
         }

@@ -15,6 +15,7 @@ import msgspec
 from processors.stages.fold import too_late
 from processors.stages.instant import in_order
 from processors.stages.lineage import Lineage
+from processors.stages.renewal import renew, renews
 from processors.stages.timeline import FunnelState, Match, Move
 from processors.stages.timers import fire, next_due, step
 from processors.topology import rows as row
@@ -23,7 +24,7 @@ from processors.topology.effects import Effects, FactsRecord, Rows
 from processors.topology.history import EMPTY_STATE, Refolded, follow, refold, stretch, whole
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher
-from processors.topology.subject import UNSEEN, Present, Seen, Subject, seen, seen_after
+from processors.topology.subject import AS_BEFORE, UNSEEN, Present, Seen, Subject, seen, seen_after
 from processors.topology.watermarks import Time, as_of_in
 from schemas.facts import Fact, Message, accepted_order, entity_key, fact_key
 
@@ -84,8 +85,11 @@ class _Step:
                 self._effects.count("too_late", lineage.name)
                 continue
             head = self.subject.head(lineage)
-            if head is None or self.fact.occurred_at > head.last.instant:
-                self._continue(lineage, head)
+            if head is None:
+                self._continue(lineage, None)
+            elif self.fact.occurred_at > head.last.instant:
+                if not self._renew(lineage, head):
+                    self._continue(lineage, head)
             elif self.fact.occurred_at == head.last.instant:
                 self._judge_again(lineage, head)
             else:
@@ -120,6 +124,19 @@ class _Step:
         folding = (*self._program.funnels_folding(before), *self._program.funnels_folding(new))
         return list({lineage.name: lineage for lineage in folding}.values())
 
+    def _renew(self, lineage: Lineage, head: row.HeadRow) -> bool:
+        """In order, and an event that moves nobody and shows nothing new: most are; returns whether it was one."""
+        fact, version = self.fact, lineage.at(self.fact.occurred_at)
+        if fact.kind != "event" or not version.renewable or lineage.timed:
+            return False
+        glance = row.decode_glance(head.after)
+        if not renews(glance, fact, version):
+            return False
+        changes = self.subject.announcements(lineage, renew(glance, self.key, fact, version))
+        self.subject.put_head(lineage, self._follow(lineage, head, row.encode(glance)))
+        self.subject.publish(lineage, changes, AS_BEFORE, late=False)
+        return True
+
     def _continue(self, lineage: Lineage, head: row.HeadRow | None) -> None:
         """In order: the state after the last instant is the state before this one, unless timers have fired since."""
         state = row.decode_state(head.after if head is not None else EMPTY_STATE)
@@ -151,13 +168,18 @@ class _Step:
     ) -> tuple[Sequence[Move], Sequence[Match]]:
         """Advance the head and its state over the fact, as one more instant, and over timers after it; returns what happened."""
         moves, matches = step(state, self.fact.occurred_at, ((self.key, self.fact),), lineage)
-        new, full = follow(head, self.fact.occurred_at, self.key, row.encode(state))
-        if full is not None:
-            self.subject.put_page(lineage, full)
+        new = self._follow(lineage, head, row.encode(state))
         if lineage.timed:
             moves += self._pass_time(lineage, state, new, head)
         self.subject.put_head(lineage, new)
         return moves, matches
+
+    def _follow(self, lineage: Lineage, head: row.HeadRow | None, after: bytes) -> row.HeadRow:
+        """The head after the fact as one more instant; a page that is full is kept."""
+        new, full = follow(head, self.fact.occurred_at, self.key, after)
+        if full is not None:
+            self.subject.put_page(lineage, full)
+        return new
 
     def _judge_again(self, lineage: Lineage, head: row.HeadRow) -> None:
         """Another fact of the last instant: all its facts are judged together again."""

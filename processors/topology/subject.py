@@ -66,6 +66,10 @@ class Present(msgspec.Struct, frozen=True, gc=False):
     deletes: bool = False
 
 
+AS_BEFORE = Present(UNSEEN, UNSEEN, FunnelState())
+"""Of who stands as before the record, however that was: nothing is compared, and no snapshot published."""
+
+
 class Subject:
     """One entity, its rows behind a facts partition, and the record at hand.
 
