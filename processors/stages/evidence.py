@@ -79,7 +79,7 @@ class Evidence:
         self._recognised[key] = matches
         for name, _ in matches:
             for rule in version.latched_by.get(name, ()):
-                for track in self._concerned(rule, fact):
+                for track in self._concerned(rule, fact) if rule.of_deals else _ON_OWN:
                     self._fire(track, rule, key)
 
     def _signal(self, key: bytes, fact: Fact) -> bool:
@@ -254,7 +254,6 @@ class Evidence:
 
     def _match(self, name: str, key: bytes, fact: Fact, instant: int, *, counted: bool) -> Match:
         version, amount = self._version, self._version.conversions[name].value
-        deal = self.deal_of(fact)
         return Match(
             name=name,
             fact=key,
@@ -263,8 +262,8 @@ class Evidence:
             counted=counted,
             advanced=(key, name) in self._advanced,
             read=self._conversion_read(name, fact),
-            segments=self._segments_with(deal, fact) if version.segments else {},
-            value=money(amount, {**self.values(deal), **fact.values}) if amount is not None else None,
+            segments=self._segments_with(self.deal_of(fact), fact) if version.segments else {},
+            value=money(amount, {**self.values(self.deal_of(fact)), **fact.values}) if amount is not None else None,
         )
 
     def _conversion_read(self, name: str, fact: Fact) -> dict[str, Value]:
