@@ -191,8 +191,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         touching: Segments of the first or last touch; derived.
         timed: Whether anything in it arms a timer; derived.
         recalls: Whether what is true now can depend on which conversions happened; derived.
-        steady: Whether a position shows something else only after a move, a touch, or a fact about a record: no stage is kept
-            while its criteria lapse, and none has a service level; derived.
+        steady: Whether a position shows something else only after a move, a touch, or a fact about a record: no stage has a
+            service level, and none that is kept while its criteria lapse waits for a time or a conversion; derived.
         renewable: Whether an event that latches nothing new changes nothing that holds or is shown (`stages.renewal`); derived.
         plain: Whether a position never shows more than itself: no deals, no flags, no segments; derived.
     """
@@ -251,7 +251,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             events = (*rule.fires, *(event for conversion in rule.latched_by for event in self.conversions[conversion].events))
             for event in events if not rule.of_deals else ():
                 fired_on_own.setdefault(event, {})[rule.name] = None
-        steady = not any(stage.keep or stage.sla is not None for stage in self.stages)
+        steady = not any(stage.sla is not None or (stage.keep and (stage.passing or stage.conversions)) for stage in self.stages)
         expiring = tuple(stage for stage in self.stages if stage.expires is not None)
         passing = tuple(dict.fromkeys(field for rule in rules for field in rule.passing))  # never in the order of a set
         resetting = tuple(stage for stage in self.stages if stage.resets)
@@ -276,7 +276,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             and not (timed or recalls or resetting or self.reenter)
             and not any(segment.rule == "last_touch" for segment in self.segments),
             "steady": steady,
-            "plain": steady and not self.segments and not any(rule.of_deals for rule in rules),
+            "plain": not self.segments
+            and not any(rule.of_deals for rule in rules)
+            and not any(stage.keep or stage.sla is not None for stage in self.stages),
         }
         for name, value in derived.items():
             msgspec.structs.force_setattr(self, name, value)

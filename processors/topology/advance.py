@@ -169,10 +169,9 @@ class _Step:
         """Advance the head and its state over the fact, as one more instant, and over timers after it; returns what happened."""
         moves, matches = step(state, self.fact.occurred_at, ((self.key, self.fact),), lineage)
         new = self._follow(lineage, head, row.encode(state))
-        if lineage.timed:
-            moves += self._pass_time(lineage, state, new, head)
+        fired = self._pass_time(lineage, state, new, head)
         self.subject.put_head(lineage, new)
-        return moves, matches
+        return [*moves, *fired] if fired else moves, matches
 
     def _follow(self, lineage: Lineage, head: row.HeadRow | None, after: bytes) -> row.HeadRow:
         """The head after the fact as one more instant; a page that is full is kept."""
@@ -191,9 +190,9 @@ class _Step:
         moves, matches = step(state, last.instant, facts, lineage)
         page = row.Page(head.page.start, head.page.opening, [*head.page.steps[:-1], last])
         new = row.HeadRow(page, head.before, row.encode(state))
-        moves += self._pass_time(lineage, state, new, head)
+        fired = self._pass_time(lineage, state, new, head)
         self.subject.put_head(lineage, new)
-        changes = self.subject.corrections(lineage, among, [*matches, *moves], after, None)
+        changes = self.subject.corrections(lineage, among, [*matches, *moves, *fired], after, None)
         self.subject.publish(lineage, changes, self._present(before, seen(lineage, state), state), late=False)
 
     def _insert(self, lineage: Lineage, head: row.HeadRow) -> None:

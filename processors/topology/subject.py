@@ -147,9 +147,12 @@ class Subject:
             as_of: Of the partition, in microseconds.
             due: Instant of the row among the timers that is there; 0 for none.
         """
-        moves = fire(state, as_of, lineage)
-        head.as_of = max(as_of, head.as_of)
+        moves: list[Move] = []
         coming = next_due(state, lineage)
+        if coming is not None and coming <= as_of:
+            moves = fire(state, as_of, lineage)
+            coming = next_due(state, lineage)
+        head.as_of = max(as_of, head.as_of)
         # A row that is too early costs one look when it comes up, and spares two writes at each signal that slides a window.
         if coming is None or as_of < due <= coming:
             head.due = due if due > as_of else 0
