@@ -25,7 +25,7 @@ def renews(glance: Glance, fact: Fact, version: Version) -> bool:
     for rule in version.fired_on_own.get(fact.name, ()):
         if rule not in latches:
             return False
-    return not version.touching or all(segment.name in glance.touches for segment in version.touching)
+    return all(segment in glance.touches for segment in version.touched_by.get(fact.name, ()))
 
 
 def renew(glance: Glance, key: bytes, fact: Fact, version: Version) -> list[Match]:

@@ -4,7 +4,7 @@
 calls them.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -184,6 +184,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         fired_by: Rules by the name of an event that can fire them; derived.
         latched_by: Rules by the name of a conversion that latches them; derived.
         fired_on_own: Names of rules on the subject's own record, by the name of an event that fires them in any way; derived.
+        touched_by: Names of segments of the first or last touch, by the name of an event that can be their touch; derived.
         resetting: Stages that recycle later ones; derived.
         expiring: Stages whose latches end by themselves; derived.
         passing: Fields that some rule waits for to pass; derived.
@@ -223,6 +224,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     fired_by: Mapping[str, Sequence[Rule]] = {}
     latched_by: Mapping[str, Sequence[Rule]] = {}
     fired_on_own: Mapping[str, Sequence[str]] = {}
+    touched_by: Mapping[str, Sequence[str]] = {}
     resetting: tuple[StageRule, ...] = ()
     expiring: tuple[StageRule, ...] = ()
     passing: tuple[str, ...] = ()
@@ -242,15 +244,12 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         rules: tuple[Rule, ...] = (*self.stages, *self.detours, *self.outcomes)
         fired_by: dict[str, list[Rule]] = {}
         latched_by: dict[str, list[Rule]] = {}
-        fired_on_own: dict[str, dict[str, None]] = {}
         for rule in rules:
             for event in rule.fires:
                 fired_by.setdefault(event, []).append(rule)
             for conversion in rule.latched_by:
                 latched_by.setdefault(conversion, []).append(rule)
-            events = (*rule.fires, *(event for conversion in rule.latched_by for event in self.conversions[conversion].events))
-            for event in events if not rule.of_deals else ():
-                fired_on_own.setdefault(event, {})[rule.name] = None
+        touching = tuple(segment for segment in self.segments if segment.rule in ("first_touch", "last_touch"))
         steady = not any(stage.sla is not None or (stage.keep and (stage.passing or stage.conversions)) for stage in self.stages)
         expiring = tuple(stage for stage in self.stages if stage.expires is not None)
         passing = tuple(dict.fromkeys(field for rule in rules for field in rule.passing))  # never in the order of a set
@@ -268,13 +267,14 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             "own_outcomes": tuple(outcome for outcome in self.outcomes if not outcome.of_deals),
             "deal_stages": tuple(stage for stage in self.stages if stage.of_deals),
             "deal_outcomes": tuple(outcome for outcome in self.outcomes if outcome.of_deals),
-            "touching": tuple(segment for segment in self.segments if segment.rule in ("first_touch", "last_touch")),
+            "touching": touching,
+            "touched_by": self._touched_by(touching, rules),
             "timed": timed,
             "recalls": recalls,
-            "fired_on_own": {event: tuple(names) for event, names in fired_on_own.items()},
+            "fired_on_own": self._fired_on_own(rules),
             "renewable": steady
             and not (timed or recalls or resetting or self.reenter)
-            and not any(segment.rule == "last_touch" for segment in self.segments),
+            and not any(segment.rule == "last_touch" for segment in touching),
             "steady": steady,
             "plain": not self.segments
             and not any(rule.of_deals for rule in rules)
@@ -282,3 +282,22 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         }
         for name, value in derived.items():
             msgspec.structs.force_setattr(self, name, value)
+
+    def _fired_on_own(self, rules: Iterable[Rule]) -> dict[str, list[str]]:
+        fired: dict[str, list[str]] = {}
+        for rule in rules:
+            for event in self._events(rule.fires, rule.latched_by) if not rule.of_deals else ():
+                fired.setdefault(event, []).append(rule.name)
+        return fired
+
+    def _touched_by(self, touching: Iterable[SegmentRule], rules: Iterable[Rule]) -> dict[str, list[str]]:
+        matched = self._events((event for rule in rules for event in rule.fires), self.conversions)
+        touched: dict[str, list[str]] = {}
+        for segment in touching:
+            for event in matched if segment.touches is None else self._events(segment.touches, segment.conversions):
+                touched.setdefault(event, []).append(segment.name)
+        return touched
+
+    def _events(self, named: Iterable[str], conversions: Iterable[str]) -> dict[str, None]:
+        """Events that are named, and those that can be one of the conversions; each once, in order."""
+        return dict.fromkeys((*named, *(event for name in conversions for event in self.conversions[name].events)))

@@ -4,8 +4,9 @@ It works per record, never per batch, so that reading a partition again gives th
 lead to the same result (invariant 2). A fact after the last instant continues the head; one at the last instant
 judges that instant again; an earlier one folds the stretch of history that it changes, and one that replaces another
 folds the whole. Only the first is common, and it reads and writes no more than the head, its own row and, when it
-moves the lead, the entity. Timers that fired after the last instant are never part of the head: they are fired anew, and
-where a fact comes that is older than they are, what they had published is corrected like anything else.
+moves the lead, the entity; of the head no more than it changes, where it says nothing new (`stages.renewal`). Timers
+that fired after the last instant are never part of the head: they are fired anew, and where a fact comes that is older
+than they are, what they had published is corrected like anything else.
 """
 
 from collections.abc import Sequence
