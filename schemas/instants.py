@@ -44,7 +44,7 @@ def instant_of(moment: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
 
 
-@lru_cache(maxsize=1 << 14)  # a fact's time is written in its conversion, its transition and its lead
+@lru_cache(maxsize=1 << 8)  # a fact's time is written in its conversion, its transition and its lead, one after the other
 def format_instant(instant: int) -> str:
     """Write an instant as ISO 8601 in UTC: `2026-01-01T00:00:00Z`, with a fraction only where there is one.
 
@@ -57,12 +57,15 @@ def format_instant(instant: int) -> str:
     except OverflowError as error:
         raise ValueError(f"{instant} microseconds lie outside the years 1 to 9999") from error
     second, fraction = divmod(rest, SECOND)
-    if not fraction:
-        return f"{text}:{second:02}Z"
     millisecond, micros = divmod(fraction, MILLISECOND)
-    return f"{text}:{second:02}.{fraction:06}Z" if micros else f"{text}:{second:02}.{millisecond:03}Z"
+    end = f".{fraction:06}Z" if micros else _MILLISECONDS[millisecond]
+    return f"{text}{_SECONDS[second]}{end}"
 
 
 @lru_cache(maxsize=1 << 12)
 def _format_minute(minute: int) -> str:
     return (_FIRST_MINUTE + timedelta(minutes=minute)).isoformat(timespec="minutes")
+
+
+_SECONDS = tuple(f":{second:02}" for second in range(60))
+_MILLISECONDS = ("Z", *(f".{millisecond:03}Z" for millisecond in range(1, 1000)))

@@ -20,7 +20,7 @@ from processors.stages.timeline import Match, Move
 from processors.topology.contributions import contributed
 from processors.topology.ingest import Ingest
 from processors.topology.program import Program
-from processors.topology.publishing import Moment, Publisher
+from processors.topology.publishing import Cause, Publisher
 from schemas.facts import Fact, fact_key
 
 _decode_fact = msgspec.msgpack.Decoder(Fact).decode
@@ -78,15 +78,15 @@ def _expected(
 ) -> Iterable[tuple[str, dict[str, Any]]]:
     publisher = Publisher(program.application)
     by_key = {fact_key(fact.source, fact.id): fact for fact in facts}
-    moment = Moment("", False, by_key.__getitem__)
     timeline = program.timeline(lineage, facts, as_of)
     contents: list[Move | Match] = [*timeline.moves, *timeline.matches]
     for content in contents:
         change, version = announce(content, lineage.name), lineage.by_number[content.version]
+        cause = Cause(by_key[change.identity.cause], "", False)
         if isinstance(content, Move):
-            publish = publisher.transition(change, content, version, entity, 0, moment)
+            publish = publisher.transition(change, content, version, entity, 0, cause)
         else:
-            publish = publisher.conversion(change, content, version, entity, moment)
+            publish = publisher.conversion(change, content, version, entity, cause)
         body = msgspec.json.decode(publish.value or b"")
         yield identity_of(body), lasting(body)
 

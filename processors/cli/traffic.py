@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from processors.cli.loading import Loaded, load
-from processors.engine.stop import INPUT, Stop
+from processors.engine.stop import ENVIRONMENT, INPUT, Stop
 from processors.simulation.traffic import SOURCES, Traffic
 from schemas.instants import MILLISECOND
 
@@ -112,9 +112,15 @@ class _Sender:
             self._refused = self._refused or (error, message.topic() or "")
 
     def _raise_refused(self) -> None:
+        from confluent_kafka import KafkaError
+
         from processors.engine.triage import ending
 
         self._errors.raise_deadly()
-        if self._refused is not None:
-            error, topic = self._refused
-            raise ending(error, "sending a record", topic, "WRITE")
+        if self._refused is None:
+            return
+        error, topic = self._refused
+        if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+            mend = "create it with `funnelstream topics create --config FILE --with-sources`"
+            raise Stop(ENVIRONMENT, f"topic {topic}, which invented people go into, is not there: {mend}.")
+        raise ending(error, "sending a record", topic, "WRITE")

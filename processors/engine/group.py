@@ -12,15 +12,20 @@ from processors.engine.triage import error_of
 _TIMEOUT = 10.0
 
 
-def committed_offsets(admin: AdminClient, group: str) -> dict[Place, int]:
-    """Every offset of the group; waits while a transaction's are being decided.
+def commits(admin: AdminClient, group: str) -> list[TopicPartition]:
+    """What the group has committed, metadata included; waits while a transaction's is being decided.
 
     Raises:
         KafkaException: The brokers did not answer, or this user may not ask.
     """
     asked = [ConsumerGroupTopicPartitions(group)]
     found = answered(lambda: admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=_TIMEOUT)[group])
-    return {(each.topic, each.partition): each.offset for each in found.topic_partitions if each.offset >= 0}
+    return [each for each in found.topic_partitions if each.offset >= 0]
+
+
+def committed_offsets(admin: AdminClient, group: str) -> dict[Place, int]:
+    """Every offset of the group; raises like `commits`."""
+    return {(each.topic, each.partition): each.offset for each in commits(admin, group)}
 
 
 def set_offsets(admin: AdminClient, group: str, offsets: Mapping[Place, int]) -> None:

@@ -17,6 +17,7 @@ from processors.engine.contact import first_contact
 from processors.engine.definition_change import change
 from processors.engine.described import Member, Topic, answered, describe_group, describe_topics
 from processors.engine.findings import Finding
+from processors.engine.group import commits
 from processors.engine.last_marks import last_marks
 from processors.engine.mark import BEGIN_AGAIN, Mark
 from processors.engine.membership import with_others
@@ -30,6 +31,7 @@ from processors.engine.preflight import (
 )
 from processors.engine.replicas import health_findings, replication_findings
 from processors.engine.settings import Clients, EngineSettings, make_client
+from processors.engine.starts import into_other_facts
 from processors.engine.stop import Stop
 from processors.engine.tls import uses_tls
 from processors.engine.topics import WantedTopic, read_config, replicas_wanted, wanted_topics
@@ -105,7 +107,8 @@ class Inspection:
         except Stop as stop:
             yield Finding(area, "state", "unknown", f"cannot be looked at: {stop.sentence}")
             return
-        yield from of_other_facts(names, self._described[names.facts], marks)
+        facts = self._described[names.facts]
+        yield from of_other_facts(names, facts, marks) if marks else self._read_into_other_facts(facts)
         places = {f"{names.facts} partition {number}": mark for number, mark in marks.items()}
         found = change(places, self._definitions, round(time.time() * SECOND))
         yield from found or [Finding(area, "state", "ok", "was written by these definitions" if marks else "is not there yet")]
@@ -113,6 +116,18 @@ class Inspection:
             mend = "stop all workers before one is started with these files"
             says = f"has members with other definitions: {', '.join(member.words for member in others)}"
             yield Finding(area, f"group {self._settings.application}", "warning", says, mend)
+
+    def _read_into_other_facts(self, facts: Topic) -> Iterator[Finding]:
+        """Where state is gone, what was read may still say that it became facts elsewhere: both were made anew (ER-25)."""
+        group = self._settings.application
+        try:
+            read = commits(self._admin, group)
+        except KafkaException as why:
+            if error_of(why).code() != KafkaError.GROUP_AUTHORIZATION_FAILED:  # which was said among the permissions
+                raise
+            return
+        if facts.error is None and any(into_other_facts(each, facts.id) for each in read):
+            yield _made_anew(self._settings.topics.facts, f"the group {group} read its sources")
 
     def _cluster(self) -> Iterator[Finding]:
         """The nodes, and whether the brokers ask for permissions at all."""
@@ -259,10 +274,14 @@ def _taken_up(producer: Producer) -> KafkaError | None:
 
 def of_other_facts(names: OwnTopics, facts: Topic, marks: Mapping[int, Mark]) -> Iterator[Finding]:
     """State that was made of another facts topic than there is, or of one with other partitions (ER-3, ER-25)."""
-    subject, since = f"topic {names.facts}", f"the state in {names.changelog} was written"
+    since = f"the state in {names.changelog} was written"
     if any(mark.of_another(facts.id) for mark in marks.values()):
-        yield Finding("topic", subject, "missing", f"was deleted and made anew since {since}", BEGIN_AGAIN)
+        yield _made_anew(names.facts, since)
     counts = {mark.partitions for mark in marks.values()} - {len(facts.partitions)}
     if facts.partitions and counts:
         says = f"has {len(facts.partitions)} partitions, {since} with {', '.join(map(str, sorted(counts)))}"
-        yield Finding("topic", subject, "missing", says, BEGIN_AGAIN)
+        yield Finding("topic", f"topic {names.facts}", "missing", says, BEGIN_AGAIN)
+
+
+def _made_anew(facts: str, since: str) -> Finding:
+    return Finding("topic", f"topic {facts}", "missing", f"was deleted and made anew since {since}", BEGIN_AGAIN)

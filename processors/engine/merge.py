@@ -8,10 +8,9 @@ and the earliest go on once more wait than a transaction may hold: it is about o
 waits is no part of a transaction yet: it is taken, the earliest first, as far as there is room in one.
 """
 
-import heapq
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import chain, islice
 from math import ceil, inf
 
 from confluent_kafka import Message
@@ -59,8 +58,7 @@ class Merge:
         self._look()
         sources = [lane for lane in self._lanes.values() if lane.source]
         taken: list[Run] = []
-        for place, records_of_one in groupby(records, key=_place):
-            run = list(records_of_one)
+        for place, run in _neighbours(records):
             lane = self._lanes.get(place)
             if lane is not None and lane.source and (len(sources) > 1 or lane.waiting.records):  # behind what waits already
                 lane.waiting.add(run, self._waited)
@@ -101,7 +99,8 @@ def _records(runs: Iterable[Run]) -> int:
 def _released(lanes: Sequence[Lane], level: float, room: int) -> list[Run]:
     """The waiting records up to a Kafka time in milliseconds; the earliest where there is no room for all."""
     if 0 < room < sum(lane.waiting.records for lane in lanes):
-        level = min(level, next(islice(heapq.merge(*(lane.waiting.times() for lane in lanes)), room - 1, None)))
+        due = sorted(chain.from_iterable(islice(lane.waiting.due(level), room) for lane in lanes))
+        level = due[room - 1] if room < len(due) else level
     released: list[Run] = []
     for lane in lanes:
         if room > 0 and lane.waiting.records and (records := lane.waiting.release(level, room)):
@@ -113,6 +112,17 @@ def _released(lanes: Sequence[Lane], level: float, room: int) -> list[Run]:
 _NOWHERE = ("", -1)
 
 
-def _place(message: Message) -> Place:
-    """Where a record lies; an error lies nowhere."""
-    return _NOWHERE if message.error() is not None else (message.topic(), message.partition())  # type: ignore[return-value]
+def _neighbours(records: Iterable[Message]) -> list[tuple[Place, list[Message]]]:
+    """Records that came one after the other from one place; an error lies nowhere."""
+    runs: list[tuple[Place, list[Message]]] = []
+    topic, partition = _NOWHERE
+    for record in records:
+        if record.error() is not None:
+            topic, partition = _NOWHERE
+            runs.append((_NOWHERE, [record]))
+        elif record.partition() == partition and record.topic() == topic:
+            runs[-1][1].append(record)
+        else:
+            topic, partition = record.topic(), record.partition()  # type: ignore[assignment]  # a record has both
+            runs.append(((topic, partition), [record]))
+    return runs

@@ -29,6 +29,7 @@ def run_process(worker: Worker) -> ExitCode:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # before any thread starts, so that all of them inherit it
     threading.Thread(target=_wait_for_signals, args=(worker,), name="signals", daemon=True).start()
     gc.freeze()  # what starting has made stays to the end: no collection need walk it again
+    gc.set_threshold(50_000)  # most of what a transaction makes ends with it, so that walking it halfway finds nothing to collect
     try:
         worker.run()
     except Stop as stop:

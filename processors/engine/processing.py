@@ -182,9 +182,9 @@ class Processing:
 
     def _take_facts(self, lane: Lane, records: Sequence[Message], overlay: Overlay) -> None:
         advance, partition, reached = self._advance, lane.partition, lane.reached
-        postings = self._postings[partition]
+        postings, snapshots, counts = self._postings[partition], self._snapshots, self.counts
+        self.size += sum(map(len, records))  # a message is as long as its value
         for record in records:
-            self.size += len(record)
             fact = FactsRecord(record.value(), partition, record.offset(), record.timestamp()[1] * 1000)  # type: ignore[arg-type]
             try:
                 effects = advance(fact, overlay)
@@ -195,11 +195,11 @@ class Processing:
             for published in effects.published:
                 self._publish(published)
             overlay.put(effects.rows)
-            self._snapshots.update(effects.snapshots)
+            snapshots.update(effects.snapshots)
             postings += effects.postings
             reached = max(reached, effects.reached)
             for count in effects.counts:
-                self.counts[count] += 1
+                counts[count] += 1
         lane.reached = reached
 
     def _publish(self, record: Publish) -> None:
@@ -233,17 +233,14 @@ class Processing:
                 raise Stop(
                     BUG, f"advance returned the row {key!r} for {lane.topic} partition {partition}: such keys are the engine's"
                 )
-            self._mirror(topic, value, key, partition)
+            try:
+                produce(topic, value, key, None, partition)
+            except TooLarge as refused:
+                raise too_large(topic, key, value) from refused
         digest, format, versions, _ = self._definitions
         row = mark.encode(mark.Mark(lane.next, digest, self._partitions, lane.reached, format, versions, self._facts_id))
         rows[mark.KEY] = row
         produce(topic, row, mark.KEY, None, partition, self._delivered)
-
-    def _mirror(self, topic: str, value: bytes | None, key: bytes, partition: int) -> None:
-        try:
-            self._produce(topic, value, key, None, partition)
-        except TooLarge as refused:
-            raise too_large(topic, key, value) from refused
 
     def _meet(self, record: Message) -> None:
         """An error in the place of a record."""

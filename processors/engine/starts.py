@@ -58,7 +58,7 @@ class Starts:
         self._admin = parts.admin
         self._errors = parts.errors
         self._patience = parts.settings.restore_patience
-        self._facts, self._read_into = parts.settings.topics.facts, READ_INTO + parts.facts_id
+        self._facts, self._facts_id = parts.settings.topics.facts, parts.facts_id
         self._unasked: dict[Place, float] = {}
         self._asked: dict[Place, tuple[int | None, BoundsQuestion]] = {}
         self._known: dict[Place, Start] = {}
@@ -121,8 +121,7 @@ class Starts:
                 self._asked[place] = (committed, BoundsQuestion(self._admin, place))
 
     def _check_facts(self, committed: TopicPartition) -> None:
-        said = committed.metadata or ""
-        if said.startswith(READ_INTO) and said != self._read_into:
+        if into_other_facts(committed, self._facts_id):
             since = f"{committed.topic} partition {committed.partition} was read up to offset {committed.offset}"
             raise mark.made_anew(self._facts, since)
 
@@ -136,6 +135,12 @@ class Starts:
                     "transaction of its former owner is still pending, or the group coordinator is away. If this comes "
                     "again, brokers have lost the end of a transaction: docs/operations.md#a-transaction-hangs",
                 )
+
+
+def into_other_facts(committed: TopicPartition, topic: str) -> bool:
+    """Whether a commit says that its records became facts in another topic than the one with this id of Kafka's."""
+    said = committed.metadata or ""
+    return said.startswith(READ_INTO) and said != READ_INTO + topic
 
 
 def warn_of_gap(place: Place, start: Start) -> None:

@@ -1,8 +1,9 @@
 """The records of one source partition that came and were not taken yet: other partitions have not come as far (`merge`)."""
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import inf
 from typing import NamedTuple
 
@@ -14,6 +15,12 @@ class _Run(NamedTuple):
 
     arrived: float
     records: Sequence[Message]
+    times: Sequence[int]
+    """Kafka time in milliseconds that each may be taken at: the latest of its own and those before, which none overtakes."""
+
+    def due(self, level: float) -> int:
+        """How many may be taken at a level: all, where the last one lies no later, else those before the first that does."""
+        return len(self.records) if self.records[-1].timestamp()[1] <= level else bisect_right(self.times, level)
 
 
 class Waiting:
@@ -42,29 +49,34 @@ class Waiting:
 
     def add(self, records: Sequence[Message], now: float) -> None:
         """Records that came, in the order of their partition; `now` in seconds by a clock that only the caller knows."""
-        self._runs.append(_Run(now, records))
+        times = [record.timestamp()[1] for record in records]
+        self._runs.append(_Run(now, records, list(accumulate(times, max))))
         self.awaited = True
-        self.reached = records[-1].timestamp()[1]
+        self.reached = times[-1]
         self.records += len(records)
         self.size += sum(map(len, records))  # a message is as long as its value
 
-    def times(self) -> Iterator[int]:
-        """Kafka times in milliseconds that each may be taken at: the latest of its own and those before, which none overtakes."""
-        return accumulate((record.timestamp()[1] for _, records in self._runs for record in records), max)
+    def due(self, level: float) -> Iterator[int]:
+        """Kafka times in milliseconds that those which may be taken at a level may each be taken at, in order."""
+        return accumulate(chain.from_iterable(self._due(level)), max)
+
+    def _due(self, level: float) -> Iterator[Sequence[int]]:
+        for run in self._runs:
+            upto = run.due(level)
+            yield run.times[:upto]
+            if upto < len(run.times):
+                return
 
     def release(self, level: float, most: int) -> list[Message]:
         """Those up to a Kafka time in milliseconds, so many at most; what lies behind a later record stays behind it."""
         released: list[Message] = []
         while self._runs and most > 0:
-            arrived, records = self._runs.popleft()
-            upto = len(records)
-            if records[-1].timestamp()[1] > level:
-                upto = next(index for index, record in enumerate(records) if record.timestamp()[1] > level)
-            upto = min(upto, most)
+            run = self._runs.popleft()
+            upto = min(run.due(level), most)
             most -= upto
-            released += records[:upto]
-            if upto < len(records):
-                self._runs.appendleft(_Run(arrived, records[upto:]))
+            released += run.records[:upto]
+            if upto < len(run.records):
+                self._runs.appendleft(_Run(run.arrived, run.records[upto:], run.times[upto:]))
                 break
         self.records -= len(released)
         self.size -= sum(map(len, released))

@@ -7,7 +7,8 @@ arrival (identity, R14).
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+
+import msgspec
 
 from schemas.application import Namespace
 
@@ -36,7 +37,7 @@ SHARED_VALUES = frozenset(
 """Values that sources send for nobody in particular; a lead made of them would be a crowd. Compared in lower case."""
 
 
-class Identifier(NamedTuple):
+class Identifier(msgspec.Struct, frozen=True, gc=False):
     """The identifier a fact is addressed to."""
 
     text: str
@@ -84,10 +85,13 @@ class Identifiers:
         """
         for name, namespace in ranked:
             value = said.get(name)
-            if value is not None:
-                text = self._normalised(namespace, value)
-                if text.lower() not in self._ignored:
-                    return Identifier(f"{namespace.name}:{self._published(namespace, text)}", namespace.kind)
+            if value is None:
+                continue
+            text = value.strip()
+            lower = text.lower()
+            if lower not in self._ignored:
+                published = self._hashed(lower) if namespace.normalise == "email" else text
+                return Identifier(f"{namespace.name}:{published}", namespace.kind)
         return None
 
     def named(self, text: str) -> str | None:
@@ -97,14 +101,13 @@ class Identifiers:
             return None
         _, namespace = self._namespaces[name]
         if namespace.normalise == "email" and "@" in value:  # else it is the hash already
-            return f"{name}:{self._published(namespace, self._normalised(namespace, value))}"
+            return f"{name}:{self._hashed(value.strip().lower())}"
         return text
 
-    def _normalised(self, namespace: Namespace, value: str) -> str:
-        return value.strip().lower() if namespace.normalise == "email" else value.strip()
+    def _hashed(self, address: str) -> str:
+        """Personal values never enter a topic or the store: a keyed hash stands for them from the first step on.
 
-    def _published(self, namespace: Namespace, text: str) -> str:
-        """Personal values never enter a topic or the store: a keyed hash stands for them from the first step on."""
-        if namespace.normalise != "email":
-            return text
-        return blake2b(text.encode(), key=self._hash_key, digest_size=16).hexdigest()
+        Args:
+            address: In lower case: two that differ in nothing else are one.
+        """
+        return blake2b(address.encode(), key=self._hash_key, digest_size=16).hexdigest()

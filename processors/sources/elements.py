@@ -33,7 +33,10 @@ def decode_elements(elements: Sequence[Any], decode_one: Callable[[Any], Decoded
             else:
                 more += 1
             continue
-        statements += [msgspec.structs.replace(statement, element=index) for statement in decoded.statements]
+        if index == 0:  # they say so already, and it is often the only one
+            statements += decoded.statements
+        else:
+            statements += [msgspec.structs.replace(statement, element=index) for statement in decoded.statements]
         unused = unused or decoded.unused
     if statements:
         return Decoded(statements, faults, more)

@@ -19,7 +19,6 @@ from processors.sources.parsing import (
     digest,
     identifier_text,
     instant_from_milliseconds,
-    present,
     read_json,
     shown,
 )
@@ -59,7 +58,7 @@ class HubSpotDecoder:
             Undecodable: `empty`, `not_utf8`, `not_json`, `too_deep`, `wrong_shape`, `wrong_time` or `no_identifier`; of an array
                 only where no element can be used, and then for the first.
         """
-        value = present(record.value)
+        value = record.value or b""
         body = read_json(_read, value)
         check_nesting(value, body, self._nesting)
         return decode_elements(body, self._element) if type(body) is list else self._element(body)

@@ -6,7 +6,9 @@ instant stand for it (rule 18).
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from processors.sources.parsing import digest, identifier_text, instant_from_milliseconds, shown
 from processors.sources.statement import Decoded, Statement, Undecodable
@@ -62,7 +64,7 @@ class Names:
         raise Undecodable("no_identifier", f"The {crm} has no usable value at any of the source's identifiers ({names}).")
 
 
-class _Event(NamedTuple):
+class _Event(msgspec.Struct, frozen=True, gc=False):
     """A webhook event of a known object, before its action is looked at."""
 
     crm: str
@@ -157,7 +159,8 @@ def _merge(event: _Event, names: Names) -> Decoded:
     if name not in names:
         return UNMAPPED
     # One digest for each link: of what a merge says in common only, since an array of ids may be long and so may stray fields.
-    event = event._replace(body={key: body[key] for key in ("portalId", "objectId", "changeSource") if key in body})
+    common = {key: body[key] for key in ("portalId", "objectId", "changeSource") if key in body}
+    event = msgspec.structs.replace(event, body=common)
     target = {name: survivor}
     links = [_statement("link", event, {name: loser}, target=target, further=(loser, survivor)) for loser in sorted(losers)]
     return Decoded(links)

@@ -9,7 +9,7 @@ takes of them; where it has none, only in everything, so that no two orders over
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -20,7 +20,6 @@ from processors.sources.parsing import (
     digest,
     identifier_text,
     instant_from_units,
-    present,
     read_json,
     shown,
 )
@@ -40,7 +39,7 @@ _NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _read = msgspec.json.Decoder().decode
 
 
-class _Shape(NamedTuple):
+class _Shape(msgspec.Struct, frozen=True):
     """A kind of record, its paths split."""
 
     where: Sequence[tuple[_Keys, frozenset[tuple[type, Any]]]]
@@ -89,7 +88,7 @@ class MappingDecoder:
             Undecodable: `empty`, `not_utf8`, `not_json`, `too_deep`, `wrong_shape`, `wrong_time` or `no_identifier`; of several
                 elements only where none can be used, and then for the first.
         """
-        value = present(record.value)
+        value = record.value or b""
         body = read_json(_read, value)
         check_nesting(value, body, self._nesting)
         if self._explode is None:

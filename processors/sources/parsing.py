@@ -4,10 +4,10 @@ It guards the decoders' promise to raise nothing else, whatever the bytes (state
 depends on content alone: not on key order, white space or the depth of the interpreter's stack.
 """
 
-import hashlib
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 import msgspec
@@ -34,22 +34,11 @@ _LATEST = parse_instant("9999-12-31T23:59:59.999999Z")
 _canonical = msgspec.json.Encoder(order="sorted").encode
 
 
-def present(value: bytes | None) -> bytes:
-    """The value of a record that has one.
-
-    Raises:
-        Undecodable: `empty`.
-    """
-    if value:
-        return value
-    raise Undecodable("empty", "The record has no value, so it says nothing; tombstones do not belong on a topic of events.")
-
-
 def read_json(decode: Callable[[bytes], T], value: bytes) -> T:
-    """Decode the value of a record with a msgspec decoder.
+    """Decode the value of a record with a msgspec decoder; one that has no value comes as no bytes.
 
     Raises:
-        Undecodable: `not_utf8`, `not_json`, `too_deep`, or `wrong_shape` where the decoder's type does not fit.
+        Undecodable: `empty`, `not_utf8`, `not_json`, `too_deep`, or `wrong_shape` where the decoder's type does not fit.
     """
     try:
         return decode(value)
@@ -62,6 +51,9 @@ def read_json(decode: Callable[[bytes], T], value: bytes) -> T:
 
 
 def _no_text(value: bytes, error: ValueError) -> Undecodable:
+    if not value:
+        sentence = "The record has no value, so it says nothing; tombstones do not belong on a topic of events."
+        return Undecodable("empty", sentence)
     if value[0] == 0:
         sentence = "The record starts with a zero byte, as records of a schema registry do; this format reads plain JSON."
         return Undecodable("not_json", sentence)
@@ -131,15 +123,14 @@ def instant_from_text(value: object, field: str) -> int | None:
     Raises:
         Undecodable: `wrong_time`: no text, not ISO 8601, or outside the years 1 to 9999 in UTC.
     """
+    if type(value) is str and value:
+        try:
+            return _within_calendar(parse_instant(value), value, field)
+        except (ValueError, OverflowError):
+            raise _wrong_time(value, field) from None
     if is_missing(value):
         return None
-    if type(value) is not str:
-        raise _wrong_time(value, field)
-    try:
-        instant = parse_instant(value)
-    except (ValueError, OverflowError):
-        raise _wrong_time(value, field) from None
-    return _within_calendar(instant, value, field)
+    raise _wrong_time(value, field)
 
 
 def instant_from_milliseconds(value: object, field: str) -> int | None:
@@ -187,7 +178,7 @@ def _wrong_time(value: object, field: str) -> Undecodable:
 
 def digest(content: Any) -> bytes:
     """A 16-byte digest of decoded JSON; the order of keys does not count."""
-    return hashlib.blake2b(_canonical(content), digest_size=16).digest()
+    return blake2b(_canonical(content), digest_size=16).digest()
 
 
 def shown(value: object) -> str:

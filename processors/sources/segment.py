@@ -6,7 +6,7 @@ path in the call: `userId`, `traits.email`, `context.groupId` (formats, A1).
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -16,7 +16,6 @@ from processors.sources.parsing import (
     digest,
     identifier_text,
     instant_from_text,
-    present,
     read_json,
     shown,
 )
@@ -41,7 +40,7 @@ class _Head(msgspec.Struct, gc=False):
     event: Any = None
 
 
-class _Envelope(NamedTuple):
+class _Envelope(msgspec.Struct, frozen=True, gc=False):
     """What the statements of one call share."""
 
     identifiers: dict[str, str]
@@ -71,10 +70,10 @@ class SegmentDecoder:
             nesting: Levels of arrays and objects that a call may have.
         """
         self._used_events = used_events
-        self._paths = tuple((name, tuple(name.split("."))) for name in identifiers)
+        self._paths = tuple((name, *_steps(name)) for name in identifiers)
         # An identifier may lie outside the specification; it tells two calls apart all the same.
-        self._content = _CONTENT + tuple(sorted({path[0] for _, path in self._paths}.difference(_CONTENT)))
-        self._session = tuple((session or "context.sessionId").split("."))
+        self._content = _CONTENT + tuple(sorted({field for _, field, _ in self._paths}.difference(_CONTENT)))
+        self._session = _steps(session or "context.sessionId")
         self._nesting = nesting
 
     def decode(self, record: SourceRecord) -> Decoded:
@@ -83,7 +82,7 @@ class SegmentDecoder:
         Raises:
             Undecodable: `empty`, `not_utf8`, `not_json`, `too_deep`, `wrong_shape`, `wrong_time` or `no_identifier`.
         """
-        value = present(record.value)
+        value = record.value or b""
         head = read_json(_read_head, value)
         call = head.type if head.type in _CALLS else _call_of(head.type)
         name = head.event if call == "track" else _VIEWS.get(call)
@@ -106,9 +105,12 @@ class SegmentDecoder:
         return [self._event(envelope, call, name, body)]
 
     def _envelope(self, call: str, body: dict[str, Any]) -> _Envelope:
-        identifiers = {name: text for name, path in self._paths if (text := identifier_text(_at(body, path))) is not None}
+        identifiers: dict[str, str] = {}
+        for name, field, below in self._paths:
+            if (text := identifier_text(_at(body, field, below))) is not None:
+                identifiers[name] = text
         if not identifiers:
-            names = ", ".join(name for name, _ in self._paths)
+            names = ", ".join(name for name, _, _ in self._paths)
             sentence = f"The {call} call has no usable value at any of the source's identifiers ({names}), so it is about nobody."
             raise Undecodable("no_identifier", sentence)
         time = "timestamp" if body.get("timestamp") else "originalTimestamp"
@@ -123,7 +125,7 @@ class SegmentDecoder:
         event: dict[str, Any] = {"properties": _object(body, "properties"), "context": context}
         if type(campaign := context.get("campaign")) is dict:
             event["campaign"] = campaign
-        if (session := identifier_text(_at(body, self._session))) is not None:
+        if (session := identifier_text(_at(body, *self._session))) is not None:
             event["session_id"] = session
         if call in _VIEWS and type(page := body.get("name")) is str:
             event["page"] = page
@@ -193,7 +195,10 @@ def _link(envelope: _Envelope, identifiers: dict[str, str], target: dict[str, st
 
 
 def _fingerprint(call: str, body: dict[str, Any], fields: tuple[str, ...]) -> bytes:
-    content = {field: value for field in fields if (value := body.get(field)) is not None}
+    content: dict[str, Any] = {}
+    for field in fields:
+        if (value := body.get(field)) is not None:
+            content[field] = value
     context = content.get("context")
     if type(context) is dict and "ip" in context:  # the server's view of the connection: a retry from another network changes it
         content["context"] = {key: value for key, value in context.items() if key != "ip"}
@@ -203,21 +208,28 @@ def _fingerprint(call: str, body: dict[str, Any], fields: tuple[str, ...]) -> by
     return digest(content)
 
 
-def _at(body: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        if type(body) is not dict:
+def _steps(path: str) -> tuple[str, tuple[str, ...]]:
+    """A dotted path as the field of a call and the keys below it."""
+    field, *below = path.split(".")
+    return field, tuple(below)
+
+
+def _at(body: dict[str, Any], field: str, below: tuple[str, ...]) -> Any:
+    value = body.get(field)
+    for key in below:
+        if type(value) is not dict:
             return None
-        body = body.get(key)
-    return body
+        value = value.get(key)
+    return value
 
 
 def _object(body: dict[str, Any], field: str) -> dict[str, Any]:
     value = body.get(field)
+    if type(value) is dict:
+        return value
     if value is None:
         return {}
-    if type(value) is not dict:
-        raise Undecodable("wrong_shape", f"`{field}` is {shown(value)}, not an object.")
-    return value
+    raise Undecodable("wrong_shape", f"`{field}` is {shown(value)}, not an object.")
 
 
 def _flat(body: dict[str, Any], field: str, prefix: str | None = None) -> dict[str, Any]:

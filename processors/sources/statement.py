@@ -5,7 +5,7 @@ keeps the contract of `Decoder` (one contract test runs over all of them).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -81,7 +81,7 @@ MOST_FAULTS = 200
 """Bad elements of one array that are told one by one, of further ones only the number: HubSpot sends 100 events at most."""
 
 
-class Decoded(NamedTuple):
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """The statements of one record, and the elements of it that could not be used (index within the array, why)."""
 
     statements: Sequence[Statement]

@@ -5,6 +5,7 @@ identities, so a second delivery, a replay or a merge announces nothing twice.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -67,13 +68,19 @@ class Publication(msgspec.Struct, array_like=True, gc=False, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """One operation to publish; the publication is what stands after it.
+    """One operation to publish.
 
-    `amended` is what stood before an amendment.
+    Attributes:
+        operation: Which.
+        identity: Of what is published.
+        content: That is announced, amended to, or taken back.
+        publication: What is known of it after the operation.
+        amended: What stood before an amendment.
     """
 
     operation: Operation
     identity: Identity
+    content: Move | Match
     publication: Publication
     amended: Move | Match | None = None
 
@@ -100,25 +107,33 @@ def publication_id(identity: Identity, grain: str) -> str:
         identity: Of the publication.
         grain: Of the funnel's subject; a deal's own position has grain deal whatever the subject is.
     """
-    grain = "deal" if identity.deal else grain
-    text = f"{identity.funnel}\0{identity.version}\0{grain}\0{identity.deal}\0{identity.what}\0"
-    return blake2b(text.encode() + identity.cause, digest_size=16).hexdigest()
+    digest = _digest_of(identity.funnel, identity.version, "deal" if identity.deal else grain).copy()
+    digest.update(f"{identity.deal}\0{identity.what}\0".encode() + identity.cause)
+    return digest.hexdigest()
+
+
+@cache
+def _digest_of(funnel: str, version: int, grain: str) -> blake2b:
+    """The digest of what all ids of one version and grain begin with; to be copied."""
+    return blake2b(f"{funnel}\0{version}\0{grain}\0".encode(), digest_size=16)
 
 
 def announce(content: Move | Match, funnel: str, known: Publication | None = None) -> Change:
     """The change that announces (or, where `known` is live, amends) a publication."""
     identity = identity_of(content, funnel)
-    operation: Operation = "amend" if known is not None and known.live else "announce"
+    move, match = (content, None) if isinstance(content, Move) else (None, content)
     publication = Publication(
         funnel=funnel,
         version=content.version,
         what=identity.what,
         revision=known.revision + 1 if known is not None else 1,
         live=True,
-        move=content if isinstance(content, Move) else None,
-        match=content if isinstance(content, Match) else None,
+        move=move,
+        match=match,
     )
-    return Change(operation, identity, publication, known.content if known is not None and known.live else None)
+    if known is None or not known.live:
+        return Change("announce", identity, content, publication)
+    return Change("amend", identity, content, publication, known.content)
 
 
 def diff(published: Mapping[Identity, Publication], now: Iterable[Move | Match], funnel: str) -> list[Change]:
@@ -152,4 +167,4 @@ def _written(content: Move | Match) -> bytes:
 
 def _retract(identity: Identity, known: Publication) -> Change:
     after = msgspec.structs.replace(known, revision=known.revision + 1, live=False)
-    return Change("retract", identity, after)
+    return Change("retract", identity, known.content, after)

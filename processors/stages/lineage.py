@@ -16,6 +16,7 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         key: The bytes that name it in the store.
         versions: By `effective_from`, at least one; all of one subject.
         by_number: The same by their numbers; derived.
+        subject: The grain it counts; derived.
         timed: Whether any of them arms a timer; derived.
     """
 
@@ -23,11 +24,13 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     key: bytes
     versions: tuple[Version, ...]
     by_number: Mapping[int, Version] = {}
+    subject: str = ""
     timed: bool = False
 
     def __post_init__(self) -> None:
         """Derive what is looked up often."""
         msgspec.structs.force_setattr(self, "by_number", {version.number: version for version in self.versions})
+        msgspec.structs.force_setattr(self, "subject", self.latest.subject)
         msgspec.structs.force_setattr(self, "timed", any(version.timed for version in self.versions))
         kept = frozenset().union(*(version.keeps for version in self.versions))
         rates: dict[tuple[str, bool], RateRule] = {}
@@ -42,11 +45,6 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def latest(self) -> Version:
         """The version that applies last."""
         return self.versions[-1]
-
-    @property
-    def subject(self) -> str:
-        """The grain it counts."""
-        return self.latest.subject
 
     @property
     def also(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ was less and what it is more. The moves and the position of a deleted record do 
 was recognised as a conversion has happened.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from processors.metrics.cells import Cell, Kind, Part, Posting
@@ -43,11 +43,13 @@ class Contributions:
 
     def change(self, change: Change, before: Stances, after: Stances) -> None:
         """One operation: what it takes back, and what it says instead."""
-        content = change.publication.content
-        if change.operation == "retract":
-            self.exchange(content, None, before, after)
+        if change.operation == "announce":
+            for part in self._content(change.content, after):
+                self.postings.append((part, +1))
+        elif change.operation == "amend":
+            self.exchange(change.amended, change.content, before, after)
         else:
-            self.exchange(change.amended, content, before, after)
+            self.exchange(change.content, None, before, after)
 
     def exchange(self, old: Move | Match | None, new: Move | Match | None, before: Stances, after: Stances) -> None:
         """A move or match as it counted before, less; as it counts now, more. What both count for was not taken back."""
@@ -55,7 +57,9 @@ class Contributions:
 
     def positions(self, before: Stances, after: Stances) -> None:
         """What the positions of a subject were, less; what they are, more."""
-        for deal in {**before.of, **after.of} if before != after else ():
+        if before is after or before == after:
+            return
+        for deal in {**before.of, **after.of}:
             was, now = before.of.get(deal), after.of.get(deal)
             self._firsts(deal, was, now, before.touch, after.touch)
             self._replace(self._stands(deal, was), self._stands(deal, now))
@@ -64,9 +68,13 @@ class Contributions:
                 if (new or old).of_deals == bool(deal):
                     self._replace(self._credit(deal, was, old, before.touch), self._credit(deal, now, new, after.touch))
 
-    def _exchange(self, old: list[Part], new: list[Part]) -> None:
-        self.postings += [(part, -1) for part in old if part not in new]
-        self.postings += [(part, +1) for part in new if part not in old]
+    def _exchange(self, old: Sequence[Part], new: Sequence[Part]) -> None:
+        for part in old:
+            if part not in new:
+                self.postings.append((part, -1))
+        for part in new:
+            if part not in old:
+                self.postings.append((part, +1))
 
     def _replace(self, old: Part | None, new: Part | None) -> None:
         if old == new:
@@ -78,51 +86,58 @@ class Contributions:
 
     # --- moves and matches -----------------------------------------------------------------------------------------
 
-    def _content(self, content: Move | Match | None, stands: Stances) -> list[Part]:
+    def _content(self, content: Move | Match | None, stands: Stances) -> Sequence[Part]:
         if content is None:
-            return []
+            return ()
         if isinstance(content, Match):
-            return [self._match(content)]
-        return [] if content.deal in stands.gone else list(self._move(content, stands.touch))
+            return (self._match(content),)
+        return () if content.deal in stands.gone else self._move(content, stands.touch)
 
     def _match(self, match: Match) -> Part:
         cell = self._reported("conversions", OWN, match.name, match.effective_at)
         counts = (_COUNTED if match.counted else _REPEATS) + (_ADVANCED if match.advanced else ())
-        return Part(cell, _pairs(match.segments), counts, _money("amounts", match.value) if match.counted else ())
+        return Part(cell, _pairs(match.segments), counts, _money("amounts", match.value if match.counted else None))
 
-    def _move(self, move: Move, touch: Segments) -> Iterator[Part]:
-        deal, target, at, segments = move.deal, move.target, move.effective_at, _pairs(move.segments, touch)
+    def _move(self, move: Move, touch: Segments) -> list[Part]:
+        deal, target, at = move.deal, move.target, move.effective_at
+        parts: list[Part] = []
         if target is not None and move.kind in TOUCHING:
             entered = self._reported("entries", deal, target.name, at, target.place)
-            yield Part(entered, segments, _TOUCHED, _money("amounts", move.value))
+            parts.append(Part(entered, _pairs(move.segments, touch), _TOUCHED, _money("amounts", move.value)))
         elif target is not None and OVERDUE in move.flags:
-            yield Part(self._reported("entries", deal, target.name, at, target.place), segments, _MISSED)
+            missed = self._reported("entries", deal, target.name, at, target.place)
+            parts.append(Part(missed, _pairs(move.segments, touch), _MISSED))
         for stay in move.stays:
             began = _pairs(stay.segments, touch)
-            yield Part(self._cell("stays", deal, stay.name, at, stay.place), began, _ENDED, length=stay.length)
+            parts.append(Part(self._cell("stays", deal, stay.name, at, stay.place), began, _ENDED, length=stay.length))
             if stay.missed:
-                yield Part(self._reported("entries", deal, stay.missed, at, stay.place), began, _RECOVERED)
+                parts.append(Part(self._reported("entries", deal, stay.missed, at, stay.place), began, _RECOVERED))
+        return parts
 
     # --- positions -------------------------------------------------------------------------------------------------
 
     def _firsts(self, deal: str, was: Stance | None, now: Stance | None, before: Segments, after: Segments) -> None:
         """First entries that are no more, and those that are new."""
         old, new = was.firsts if was is not None else _NO_FIRSTS, now.firsts if now is not None else _NO_FIRSTS
-        if old is new and before == after:
+        retouched = before != after
+        if old is new and not retouched:
             return
         for name in {**old, **new}:
-            if old.get(name) != new.get(name) or before != after:
-                self._exchange(self._first(deal, name, old.get(name), before), self._first(deal, name, new.get(name), after))
+            gone, come = old.get(name), new.get(name)
+            if retouched or gone != come:
+                self._exchange(self._first(deal, name, gone, before), self._first(deal, name, come, after))
 
-    def _first(self, deal: str, name: str, first: First | None, touch: Segments) -> list[Part]:
+    def _first(self, deal: str, name: str, first: First | None, touch: Segments) -> Sequence[Part]:
         if first is None or first.carried:
-            return []
-        entries = ((first.reached, _REACHED), (first.passed, _INFERRED), (first.touched, _FIRST))
-        return [
-            Part(self._reported("entries", deal, name, entry.at, first.place), _pairs(entry.segments, touch), counts)
-            for entry, counts in entries
-            if entry is not None
-        ]
+            return ()
+        parts: list[Part] = []
+        passed, touched = first.passed, first.touched
+        for entry, counts in ((passed, _PASSED), (touched, _ENTERED if passed is None else _ENTERED_LATER)):
+            if entry is not None:
+                cell, segments = self._reported("entries", deal, name, entry.at, first.place), _pairs(entry.segments, touch)
+                for each in counts:
+                    parts.append(Part(cell, segments, each))
+        return parts
 
     def _stands(self, deal: str, stance: Stance | None) -> Part | None:
         """Where it stands."""
@@ -233,6 +248,8 @@ _ENDED: _Counts = (("ended", 1),)
 _REACHED: _Counts = (("reached_first", 1),)
 _INFERRED: _Counts = (("inferred", 1),)
 _FIRST: _Counts = (("touched_first", 1),)
+_PASSED, _ENTERED, _ENTERED_LATER = (_REACHED, _INFERRED), (_REACHED, _FIRST), (_FIRST,)
+"""What a first entry counts as: by passing, by entering, and by entering what was passed before."""
 _FURTHEST: _Counts = (("furthest", 1),)
 _STARTED: _Counts = (("started", 1),)
 _CONVERTED: _Counts = (("started", 1), ("converted", 1))

@@ -49,11 +49,14 @@ class Ingest:
     """Turns source records into effects; see the module."""
 
     def __init__(self, program: Program) -> None:
-        self._program = program
         self._sources = program.sources
         self._record_bytes = program.record_bytes
-        self._dropped: dict[tuple[str, str], Effects] = {}
+        self._future = program.future
+        self._past = program.past
+        self._events = program.events
+        self._strongest = program.identifiers.strongest
         self._accepted_kinds = program.kinds_folded
+        self._drops = _Drops()
 
     def __call__(self, record: SourceRecord) -> Effects:
         """The effects of one record of a source topic."""
@@ -70,7 +73,7 @@ class Ingest:
         except Undecodable as error:
             return _set_aside(record, error)
         if decoded.unused is not None:
-            return self._drop(plan.name, decoded.unused)
+            return self._drops[plan.name, decoded.unused]
         effects = Effects()
         faults = list(decoded.faults)
         for statement in decoded.statements:
@@ -80,14 +83,6 @@ class Ingest:
                 faults.append((statement.element, error.with_traceback(None)))
         if faults:
             _keep_once(effects, record, faults, decoded.more_faults)
-        return effects
-
-    def _drop(self, source: str, reason: str) -> Effects:
-        """A counted drop. Most records are: all of one reason share their effects, which nobody changes."""
-        effects = self._dropped.get((source, reason))
-        if effects is None:
-            effects = self._dropped[source, reason] = Effects()
-            effects.count("dropped", source, reason)
         return effects
 
     def facts(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
@@ -105,7 +100,7 @@ class Ingest:
 
     def _reads_deal(self, plan: SourcePlan, statement: Statement) -> bool:
         """Whether what a record says beside its lead concerns a deal that it names."""
-        deal = self._program.identifiers.strongest(statement.identifiers, plan.deals)
+        deal = self._strongest(statement.identifiers, plan.deals)
         return deal is not None and any(("deal", name) in plan.fields for name in statement.properties)
 
     def _fact(self, effects: Effects, plan: SourcePlan, record: SourceRecord, statement: Statement) -> None:
@@ -125,7 +120,8 @@ class Ingest:
             effects.count("dropped", plan.name, f"{entity.kind}_unused")
             return
         occurred_at = record.timestamp if statement.occurred_at is None else statement.occurred_at
-        self._check_time(occurred_at, record)
+        if not self._past <= occurred_at <= record.timestamp + self._future:
+            raise self._out_of_time(occurred_at, record)
         fact = Fact(
             kind=statement.kind,
             entity=entity.text,
@@ -150,7 +146,7 @@ class Ingest:
 
         An event that names a deal happened to both. Everything else is about one of them: a contact's deletion is not its deal's.
         """
-        strongest, said = self._program.identifiers.strongest, statement.identifiers
+        strongest, said = self._strongest, statement.identifiers
         about_deal = statement.about == "deal"
         deal = strongest(said, plan.deals) if about_deal or (plan.deals and statement.kind == "event") else None
         entity = deal if about_deal else strongest(said, plan.identifiers)
@@ -180,7 +176,7 @@ class Ingest:
 
     def _event_values(self, effects: Effects, plan: SourcePlan, statement: Statement) -> dict[str, Value] | None:
         """What definitions read of an event; None where no signal of its name can pass on it."""
-        use = self._program.events.get(statement.name)
+        use = self._events.get(statement.name)
         if use is None:
             return None
         values: dict[str, Value] = {}
@@ -211,19 +207,22 @@ class Ingest:
         effects.count("cut", plan.name)
         return value[:LONGEST_TEXT]
 
-    def _check_time(self, occurred_at: int, record: SourceRecord) -> None:
+    def _out_of_time(self, occurred_at: int, record: SourceRecord) -> Undecodable:
         """Far-future times are quarantined: one wrong clock must not move a lead's history ahead of everybody's (rule 18)."""
-        if occurred_at > record.timestamp + self._program.future:
-            raise Undecodable(
-                "future_time",
-                f"Its time {format_instant(occurred_at)} lies further after its Kafka time "
-                f"{format_instant(record.timestamp)} than limits.future allows.",
-            )
-        if occurred_at < self._program.past:
-            raise Undecodable(
-                "past_time",
-                f"Its time {format_instant(occurred_at)} lies before limits.past ({format_instant(self._program.past)}).",
-            )
+        its_time = f"Its time {format_instant(occurred_at)} lies"
+        if occurred_at > record.timestamp + self._future:
+            sentence = f"{its_time} further after its Kafka time {format_instant(record.timestamp)} than limits.future allows."
+            return Undecodable("future_time", sentence)
+        return Undecodable("past_time", f"{its_time} before limits.past ({format_instant(self._past)}).")
+
+
+class _Drops(dict[tuple[str, str], Effects]):
+    """Counted drops by source and reason. Most records are: all of one reason share their effects, which nobody changes."""
+
+    def __missing__(self, dropped: tuple[str, str]) -> Effects:
+        effects = self[dropped] = Effects()
+        effects.count("dropped", *dropped)
+        return effects
 
 
 def _nobody(plan: SourcePlan, said: Iterable[str], *, about_deal: bool) -> str:

@@ -5,7 +5,8 @@ It is built once at start and never changes.
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import NamedTuple
+
+import msgspec
 
 from processors.classification.predicates import Orderings, TypeOf
 from processors.classification.signals import EventUse
@@ -32,7 +33,7 @@ KINDS_OF_SUBJECT: Mapping[str, frozenset[str]] = {
 """Entity kinds that a funnel of a grain folds: a visitor is a person, known or not; a deal is folded with its lead, or alone."""
 
 
-class SourcePlan(NamedTuple):
+class SourcePlan(msgspec.Struct, frozen=True):
     """How records of one source become facts."""
 
     name: str

@@ -1,11 +1,12 @@
 """Publishing: from what changed in a timeline to the CloudEvents records that other systems read.
 
 The published shapes are `schemas.records`; this is the hot path, so they are written as plain dictionaries here and
-a test holds them against the models. Everything in a record follows from the fact, the timeline and the log-append
+a test holds them against the models. Of a conversion, the most frequent record by far, what all records of one share is encoded
+once (`_conversion_form`). Everything in a record follows from the fact, the timeline and the log-append
 time, so that reading a facts partition again gives the same bytes (invariant 5).
 """
 
-from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -29,8 +30,8 @@ _CONVERSION: Header = ("ce_type", b"funnelstream.conversion.v1")
 _LEAD: Header = ("ce_type", b"funnelstream.lead.v1")
 _METRIC: Header = ("ce_type", b"funnelstream.metric.v1")
 
-FactOf = Callable[[bytes], Fact]
-"""A fact by its key: what a publication names as its cause."""
+_TEXT, _JSON = msgspec.Raw(b'"\0"'), msgspec.Raw(b"\0")
+"""Where values go in a form: a text of which nothing must be escaped, and what is encoded already."""
 
 
 class Publisher:
@@ -39,10 +40,10 @@ class Publisher:
     def __init__(self, application: str) -> None:
         self._source: Header = ("ce_source", f"/funnelstream/{application}".encode())
 
-    def transition(self, change: Change, move: Move, version: Version, entity: str, sequence: int, moment: "Moment") -> Publish:
+    def transition(self, change: Change, move: Move, version: Version, entity: str, sequence: int, cause: "Cause") -> Publish:
         """The record of one operation on a transition."""
         identity, revision = publication_id(change.identity, version.subject), change.publication.revision
-        effective_at, cause = format_instant(move.effective_at), moment.fact_of(move.cause)
+        effective_at = format_instant(move.effective_at)
         body = {
             "transition_id": identity,
             "op": change.operation,
@@ -59,51 +60,45 @@ class Publisher:
             "skipped": move.skipped,
             "flags": move.flags,
             "effective_at": effective_at,
-            "recorded_at": moment.recorded_at,
+            "recorded_at": cause.recorded_at,
             "cause": {
                 "kind": "timer" if move.timer else "fact",
                 "rule": move.rule,
                 "read": move.read,
-                "facts": [_evidence(cause)],
+                "facts": [cause.evidence],
             },
             "supersedes": _superseded(identity, change.operation, revision),
-            "provenance": moment.provenance_of(cause),
+            "provenance": cause.provenance,
             "segments": move.segments,
             "value": _money(move.value),
             "stays": [_stay(stay) for stay in move.stays],
         }
         key = entity.encode()
-        headers = self._headers(identity, revision, _TRANSITION, effective_at, key)
+        headers = self._headers(identity, revision, _TRANSITION, effective_at.encode(), key)
         return Publish("transitions", key, encode_json(body), headers)
 
-    def conversion(self, change: Change, match: Match, version: Version, entity: str, moment: "Moment") -> Publish:
+    def conversion(self, change: Change, match: Match, version: Version, entity: str, cause: "Cause") -> Publish:
         """The record of one operation on a conversion."""
         identity, revision = publication_id(change.identity, version.subject), change.publication.revision
-        effective_at, cause = format_instant(match.effective_at), moment.fact_of(match.fact)
-        body = {
-            "conversion_id": identity,
-            "op": change.operation,
-            "revision": revision,
-            "funnel": version.funnel,
-            "version": version.number,
-            "definition": version.digest,
-            "subject": {"kind": version.subject, "id": entity},
-            "deal": None,
-            "name": match.name,
-            "owner": version.conversions[match.name].owner,
-            "count": "counted" if match.counted else "repeat",
-            "advanced": match.advanced,
-            "effective_at": effective_at,
-            "recorded_at": moment.recorded_at,
-            "cause": {"kind": "fact", "rule": f"conversions.{match.name}", "read": match.read, "facts": [_evidence(cause)]},
-            "supersedes": _superseded(identity, change.operation, revision),
-            "provenance": moment.provenance_of(cause),
-            "segments": match.segments,
-            "value": _money(match.value),
-        }
+        effective_at = format_instant(match.effective_at).encode()
+        value = _conversion_form(version, match.name) % (
+            identity.encode(),
+            change.operation.encode(),
+            encode_json(revision),
+            encode_json(entity),
+            b"counted" if match.counted else b"repeat",
+            b"true" if match.advanced else b"false",
+            effective_at,
+            cause.recorded_at.encode(),
+            encode_json(match.read),
+            encode_json(cause.evidence),
+            encode_json(_superseded(identity, change.operation, revision)),
+            cause.provenance.encode(),
+            encode_json(match.segments),
+            encode_json(_money(match.value)),
+        )
         key = entity.encode()
-        headers = self._headers(identity, revision, _CONVERSION, effective_at, key)
-        return Publish("conversions", key, encode_json(body), headers)
+        return Publish("conversions", key, value, self._headers(identity, revision, _CONVERSION, effective_at, key))
 
     def lead(self, state: FunnelState, version: Version, entity: str, deal: str, sequence: int, recorded_at: str) -> Publish:
         """The snapshot of one subject in one funnel, or of one of its deals.
@@ -131,7 +126,7 @@ class Publisher:
             "sequence": sequence,
             "recorded_at": recorded_at,
         }
-        headers = self._headers(key, sequence, _LEAD, recorded_at, entity.encode())
+        headers = self._headers(key, sequence, _LEAD, recorded_at.encode(), entity.encode())
         return Publish("leads", key.encode(), encode_json(body), headers)
 
     def metric(self, cell: Cell, total: Sum, last: FactsRecord) -> Publish:
@@ -140,33 +135,82 @@ class Publisher:
         if not total:
             return Publish("metrics", key, None, [])
         body, identity = encode_json(record_body(cell, total, last.partition)), blake2b(key, digest_size=16).hexdigest()
-        headers = self._headers(identity, last.offset, _METRIC, format_instant(last.appended_at), cell.funnel.encode())
+        headers = self._headers(identity, last.offset, _METRIC, format_instant(last.appended_at).encode(), cell.funnel.encode())
         return Publish("metrics", key, body, headers)
 
-    def _headers(self, identity: str, revision: int, kind: Header, time: str, subject: bytes) -> Headers:
+    def _headers(self, identity: str, revision: int, kind: Header, time: bytes, subject: bytes) -> Headers:
         return [
             _SPECVERSION,
             ("ce_id", f"{identity}/{revision}".encode()),
             self._source,
             kind,
-            ("ce_time", time.encode()),
+            ("ce_time", time),
             ("ce_subject", subject),
             _CONTENT_TYPE,
         ]
 
 
-class Moment(msgspec.Struct, frozen=True):
-    """What a publication says about the record at hand, and where it finds the facts it names."""
+class Cause(msgspec.Struct, frozen=True, gc=False):
+    """The fact that caused a publication, and the record by which it came to that.
 
+    Attributes:
+        fact: The lowest-ordered fact of its instant that the rule read.
+        recorded_at: Log-append time of the record at hand, ISO 8601.
+        late: Whether that changed history rather than continued it.
+    """
+
+    fact: Fact
     recorded_at: str
-    """Log-append time, ISO 8601."""
     late: bool
-    """Whether the record at hand changed history rather than continued it."""
-    fact_of: FactOf
 
-    def provenance_of(self, cause: Fact) -> str:
-        """Of a publication: its causing fact's (snapshot, backfill), else late or live."""
-        return cause.provenance if cause.provenance != "live" else "late" if self.late else "live"
+    @property
+    def provenance(self) -> str:
+        """The fact's own (snapshot, backfill), else late or live."""
+        return self.fact.provenance if self.fact.provenance != "live" else "late" if self.late else "live"
+
+    @property
+    def evidence(self) -> "_Evidence":
+        """What names the fact in records."""
+        fact, at = self.fact, self.fact.coordinates
+        return _Evidence(fact.source, fact.id, fact.change_source, at.topic, at.partition, at.offset)
+
+
+class _Evidence(msgspec.Struct, frozen=True, gc=False):
+    """`schemas.records.Evidence`."""
+
+    source: str
+    id: str
+    change_source: str | None
+    topic: str
+    partition: int
+    offset: int
+
+
+@lru_cache(maxsize=1 << 8)
+def _conversion_form(version: Version, name: str) -> bytes:
+    """The body of all records of one conversion, to be filled (`%`) with what differs, in this order."""
+    body = {
+        "conversion_id": _TEXT,
+        "op": _TEXT,
+        "revision": _JSON,
+        "funnel": version.funnel,
+        "version": version.number,
+        "definition": version.digest,
+        "subject": {"kind": version.subject, "id": _JSON},
+        "deal": None,
+        "name": name,
+        "owner": version.conversions[name].owner,
+        "count": _TEXT,
+        "advanced": _JSON,
+        "effective_at": _TEXT,
+        "recorded_at": _TEXT,
+        "cause": {"kind": "fact", "rule": f"conversions.{name}", "read": _JSON, "facts": [_JSON]},
+        "supersedes": _JSON,
+        "provenance": _TEXT,
+        "segments": _JSON,
+        "value": _JSON,
+    }
+    return encode_json(body).replace(b"%", b"%%").replace(b"\0", b"%b")  # no zero byte is in JSON
 
 
 def _point(point: Point | None) -> dict[str, Any] | None:
@@ -195,18 +239,6 @@ def _spells(spells: Spells) -> dict[str, Any]:
 
 def _money(money: Money | None) -> dict[str, str] | None:
     return None if money is None else {"amount": money[0], "currency": money[1]}
-
-
-def _evidence(fact: Fact) -> dict[str, Any]:
-    at = fact.coordinates
-    return {
-        "source": fact.source,
-        "id": fact.id,
-        "change_source": fact.change_source,
-        "topic": at.topic,
-        "partition": at.partition,
-        "offset": at.offset,
-    }
 
 
 def _superseded(identity: str, operation: Operation, revision: int) -> list[str]:

@@ -15,7 +15,7 @@ from processors.stages.timers import fire, next_due
 from processors.topology import rows as row
 from processors.topology.contributions import Contributions
 from processors.topology.effects import Effects, Rows
-from processors.topology.publishing import Moment, Publisher
+from processors.topology.publishing import Cause, Publisher
 from processors.topology.snapshot import Shown, shown
 from processors.topology.stances import NOWHERE, Stances, stances
 from schemas.facts import Fact
@@ -208,31 +208,31 @@ class Subject:
             return
         reason = _reason(changes, deletes=present.deletes, late=late)
         self._contribute(lineage, changes, present.before.stances, present.after.stances, reason)
-        moment = Moment(format_instant(self._appended_at), late, self.fact)
+        recorded_at = format_instant(self._appended_at)
         snapshots = set(after) if present.deletes or not before else set()
         if not alike and before:
             snapshots.update(deal for deal in after.keys() | before.keys() if after.get(deal) != before.get(deal))
         for change in changes:
-            content = change.publication.content
-            self._remember(change)
+            content = change.content
+            cause = Cause(self._remember(change).fact, recorded_at, late)
             version = lineage.by_number[content.version]
             if isinstance(content, Move):
                 snapshots.add(content.deal)
-                publish = self._publisher.transition(change, content, version, self.name, self._next_sequence(), moment)
+                publish = self._publisher.transition(change, content, version, self.name, self._next_sequence(), cause)
                 self._count(lineage, change, content)
             else:
-                publish = self._publisher.conversion(change, content, version, self.name, moment)
+                publish = self._publisher.conversion(change, content, version, self.name, cause)
                 counting = "counted" if content.counted else "repeat"
                 self._effects.count("conversions", lineage.name, content.name, counting, change.operation)
             self._effects.published.append(publish)
         for deal in sorted(snapshots):
             if deal == OWN or lineage.latest.walks_deals:
-                self._snapshot(lineage, present.state, deal, moment)
+                self._snapshot(lineage, present.state, deal, recorded_at)
 
     def _contribute(self, lineage: Lineage, changes: Sequence[Change], before: Stances, after: Stances, reason: Reason) -> None:
         """Post what the subject contributes to the numbers more, or less, than before (invariant 4)."""
         contributions = Contributions(lineage, self._appended_at // DAY, reason)
-        if (before.gone, before.touch) != (after.gone, after.touch) and (before.of or before.gone):
+        if (before.touch != after.touch or before.gone != after.gone) and (before.of or before.gone):
             changed = {change.identity for change in changes}
             for identity, move in self._standing(lineage):
                 if identity not in changed:
@@ -255,18 +255,19 @@ class Subject:
         if change.operation == "announce" and move.target is not None and move.kind not in ("notice", "return"):
             self._effects.count("entries", lineage.name, move.target.name)
 
-    def _snapshot(self, lineage: Lineage, state: FunnelState, deal: str, moment: Moment) -> None:
+    def _snapshot(self, lineage: Lineage, state: FunnelState, deal: str, recorded_at: str) -> None:
         version = lineage.by_number.get(state.version, lineage.versions[0])
-        lead = self._publisher.lead(state, version, self.name, deal, self._entity_row().sequence, moment.recorded_at)
+        lead = self._publisher.lead(state, version, self.name, deal, self._entity_row().sequence, recorded_at)
         self._effects.snapshots[lead.key or b""] = lead
 
-    def _remember(self, change: Change) -> None:
-        """Put the publication into the row of the fact that caused it, in the place of its earlier revision."""
+    def _remember(self, change: Change) -> row.FactRow:
+        """Put the publication into the row of the fact that caused it, in the place of its earlier revision; returns the row."""
         identity, kept = change.identity, self.fact_row(change.identity.cause)
         if change.publication.revision > 1:
             kept.publications = [each for each in kept.publications if identity_in(each, identity.cause) != identity]
         kept.publications = [*kept.publications, change.publication]
         self._changed.add(identity.cause)
+        return kept
 
     def _next_sequence(self) -> int:
         entity = self._entity_row()
@@ -290,7 +291,12 @@ class Subject:
 def _reason(changes: Sequence[Change], *, deletes: bool, late: bool) -> Reason:
     if deletes:
         return "deletion"
-    return "late" if late or any(change.operation != "announce" for change in changes) else "live"
+    if late:
+        return "late"
+    for change in changes:
+        if change.operation != "announce":
+            return "late"
+    return "live"
 
 
 def _effective_at(content: Move | Match) -> int:

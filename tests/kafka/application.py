@@ -17,13 +17,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported at
 )
 
 from processors.engine.described import describe_group
+from processors.engine.findings import Finding
 from processors.engine.group import set_offsets
+from processors.engine.inspection import Inspection
 from processors.engine.reset import Reset
 from processors.engine.settings import EngineSettings
 from processors.engine.topics import create_topics, wanted_topics
 from processors.state.store import Label
 from schemas.application import OwnTopics
 from tests.kafka.processes import WorkerProcess, wait_until
+from tests.kafka.summing import DEFINITIONS
 from tests.small_funnel import SMALL
 
 PARTITIONS = 4
@@ -96,6 +99,12 @@ class Application:
             "listen": "127.0.0.1:0",
         }
         return told | changes
+
+    def findings(self, **kafka: str) -> list[Finding]:
+        """What `check` says of it, to a user with these settings of the client."""
+        told = self.settings(kafka=kafka)
+        told |= {"topics": self.topics, "state_path": Path(told["state_path"])}
+        return list(Inspection(EngineSettings(**told), PARTITIONS, None, DEFINITIONS).findings())
 
     def worker(self, instance: str = "one", *, log: str = "", **changes: Any) -> WorkerProcess:
         """A worker that is not started; a second process of the same instance needs a `log` of its own."""

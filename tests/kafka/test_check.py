@@ -4,23 +4,18 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AclOperation, NewTopic, ResourceType  # type: ignore[attr-defined]  # exported at run time
 
 from processors.engine.findings import Finding, missing
-from processors.engine.inspection import Inspection
-from processors.engine.settings import EngineSettings
 from processors.engine.topics import read_config
-from schemas.application import OwnTopics
 from tests.command import funnelstream, run
 from tests.kafka.application import PARTITIONS, Application
 from tests.kafka.guarded import PASSWORD, Guarded
 from tests.kafka.permissions import USER, grant_all, grants, revoke
 from tests.kafka.processes import wait_until
-from tests.kafka.summing import DEFINITIONS
 
 
 @pytest.fixture
@@ -30,12 +25,6 @@ def permitted(guarded: Guarded, tmp_path: Path) -> Iterator[Application]:
     grant_all(application.admin, grants(application).values())
     yield application
     application.close()
-
-
-def findings(app: Application, **kafka: str) -> list[Finding]:
-    told: dict[str, Any] = app.settings(kafka=kafka)
-    told |= {"topics": OwnTopics(**told["topics"]), "state_path": Path(told["state_path"])}
-    return list(Inspection(EngineSettings(**told), PARTITIONS, None, DEFINITIONS).findings())
 
 
 def checked(app: Application, kafka: dict[str, str], code: int = 0) -> dict[str, dict[str, str]]:
@@ -62,7 +51,7 @@ def test_er31_every_missing_permission_is_named_with_its_command_and_nothing_els
 
 
 def _mends(app: Application, kafka: dict[str, str], commands: list[str]) -> bool:
-    return [finding.mend for finding in missing(findings(app, **kafka))] == commands
+    return [finding.mend for finding in missing(app.findings(**kafka))] == commands
 
 
 def test_er31_er32_the_least_is_enough_and_the_password_is_not_said(permitted: Application, guarded: Guarded) -> None:
@@ -81,7 +70,7 @@ def test_er31_settings_that_this_user_may_not_read_are_unknown_and_not_ok(permit
     kafka, leads = guarded.scram(), permitted.topics.leads
 
     def unshown() -> dict[str, str]:
-        found = findings(permitted, **kafka)
+        found = permitted.findings(**kafka)
         return {finding.subject: finding.mend for finding in found if finding.area == "topic" and finding.state == "unknown"}
 
     unknown = unshown()
@@ -89,7 +78,7 @@ def test_er31_settings_that_this_user_may_not_read_are_unknown_and_not_ok(permit
     assert unknown[f"topic {leads}"].endswith(f"--add --allow-principal User:{USER} --operation DESCRIBE_CONFIGS --topic {leads}")
     grant_all(permitted.admin, [(ResourceType.TOPIC, leads, AclOperation.DESCRIBE_CONFIGS)])
     wait_until(lambda: unknown.keys() - unshown().keys() == {f"topic {leads}"}, "the settings of leads to be shown")
-    said = [finding.says for finding in findings(permitted, **kafka) if finding.subject == f"topic {leads}"]
+    said = [finding.says for finding in permitted.findings(**kafka) if finding.subject == f"topic {leads}"]
     assert said[0].startswith(f"has {PARTITIONS} partitions, replication 1, cleanup.policy=compact")
 
 
@@ -98,7 +87,7 @@ def test_er31_the_command_that_grants_names_the_subject_of_a_client_certificate(
     revoke(permitted.admin, grants(permitted)["input"])
 
     def lacking() -> Finding | None:
-        return next((found for found in missing(findings(permitted, **guarded.mutual())) if permitted.input in found.mend), None)
+        return next((found for found in missing(permitted.findings(**guarded.mutual())) if permitted.input in found.mend), None)
 
     assert f"CN={USER}" in wait_until(lacking, "READ on the input to be missing").mend
 
@@ -112,7 +101,7 @@ def test_er16_er32_a_wrong_password_is_the_reason_and_is_not_said(permitted: App
 
 def test_er32_credentials_without_encryption_are_a_warning(permitted: Application, guarded: Guarded) -> None:
     kafka = guarded.scram() | guarded.address("OPEN") | {"security.protocol": "SASL_PLAINTEXT"}
-    [found] = [finding for finding in findings(permitted, **kafka) if finding.area == "credentials"]
+    [found] = [finding for finding in permitted.findings(**kafka) if finding.area == "credentials"]
     assert (found.state, found.says) == ("warning", "signs in by SCRAM-SHA-512 without encryption")
 
 
@@ -126,7 +115,7 @@ def test_er32_credentials_without_encryption_are_a_warning(permitted: Applicatio
 def test_er16_brokers_that_cannot_be_reached_are_said_with_the_reason_and_the_rest_is_unknown(
     app: Application, kafka: dict[str, str], said: str
 ) -> None:
-    found = findings(app, **kafka)
+    found = app.findings(**kafka)
     assert said in " ".join(finding.says for finding in found)
     assert {finding.area for finding in found if finding.state == "unknown"} == {"topic", "permission", "definitions"}
     assert all(finding.mend for finding in missing(found))
@@ -165,7 +154,7 @@ def test_topics_are_held_against_what_is_wanted(app: Application) -> None:
     for future in app.admin.create_topics(new).values():
         future.result()
     wait_until(lambda: policy_of(app, topics.changelog) == "delete", "the settings of the new topic to be known")
-    found = findings(app)
+    found = app.findings()
     said = {finding.sentence: finding.state for finding in found}
 
     def state_of(text: str) -> str:

@@ -88,6 +88,13 @@ def test_er13_er31_traffic_needs_no_more_than_to_write(guarded: Guarded, desk: D
     check_each_is_named(desk, asked, needed)
 
 
+def test_traffic_names_a_topic_that_is_not_there(desk: Desk) -> None:
+    desk.admin.delete_topics([desk.web])[desk.web].result()
+    done = run("traffic", "--yes", "--rate", "500", "--seconds", "30", "--config", desk.config)
+    assert done.returncode == 3
+    assert f"topic {desk.web}, which invented people go into, is not there" in done.stderr
+
+
 def test_er13_er31_numbers_and_leads_need_no_more_than_to_read(guarded: Guarded, desk: Desk) -> None:
     """`report` and `explain --lead`: topics, and the application's group, which is neither joined nor written to."""
     desk.configure(MENDED)

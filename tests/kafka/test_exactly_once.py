@@ -59,6 +59,18 @@ def test_er10_transactions_are_bounded_and_never_empty(app: Application) -> None
     assert worker.metrics()[f"{name}_count"] == metrics[f"{name}_count"], "an idle worker commits"
 
 
+def test_er10_a_commit_sends_at_once_what_waits_for_a_full_request(app: Application) -> None:
+    """Of `linger.ms` nothing is felt but the requests that are saved."""
+    producer = Producer(app.client(**{"transactional.id": f"{app.name}-input", "linger.ms": "20000"}))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(app.input, b"3", b"a")
+    producer.commit_transaction(10)
+    app.sent["a"].append(3)
+    app.worker().start()
+    app.wait_exact()
+
+
 def test_er11_a_dead_letter_over_the_size_limit_is_shortened_not_lost(app: Application) -> None:
     """produce() refuses it and the commit succeeds without it: unless treated, it would disappear silently."""
     worker = app.worker(kafka={"message.max.bytes": "100000"}).start().wait_ready()

@@ -9,7 +9,6 @@ from processors.engine.mark import BEGIN_AGAIN
 from processors.engine.stop import Stop
 from processors.engine.topics import create_topics, wanted_topics
 from tests.kafka.application import DYNAMIC, INPUTS, PARTITIONS, Application
-from tests.kafka.test_check import findings
 
 QUICK: dict[str, Any] = {
     "watch_every": 0.3,
@@ -85,6 +84,8 @@ def test_er25_state_that_is_gone_is_begun_again_whatever_was_tried_before(app: A
     assert worker.wait_ended() == 3
     assert f"topic {app.topics.facts} was deleted and made anew" in worker.output
     assert BEGIN_AGAIN in worker.output
+    [told] = missing(app.findings())
+    assert told.says.startswith("was deleted and made anew since")
     app.check_exact_so_far()
     app.begin_again()
     worker.start().wait_ready()
@@ -102,7 +103,7 @@ def test_er25_facts_that_were_made_anew_end_a_running_worker(app: Application) -
     app.wait_empty()
     with pytest.raises(Stop, match="written from facts of a topic that was deleted and made anew since"):
         app.reset().to_changelog("")
-    (found,) = missing(findings(app))
+    (found,) = missing(app.findings())
     assert found.sentence.startswith(f"topic {app.topics.facts} was deleted and made anew")
     app.check_exact_so_far()
 

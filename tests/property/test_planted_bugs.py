@@ -133,13 +133,15 @@ def bad_records_vanish(patch: pytest.MonkeyPatch) -> None:
 
 def corrections_without_a_snapshot(patch: pytest.MonkeyPatch) -> None:
     """The snapshot of a lead is written when a transition is announced, and not when one is corrected."""
-    publish = Subject._snapshot
+    publish = Subject.publish
 
-    def seldom(self: Subject, lineage: Any, state: Any, deal: str, moment: Any) -> None:
-        if not moment.late:
-            publish(self, lineage, state, deal, moment)
+    def seldom(self: Subject, *given: Any, late: bool) -> None:
+        before = dict(self._effects.snapshots)
+        publish(self, *given, late=late)
+        if late:
+            self._effects.snapshots = before
 
-    patch.setattr(Subject, "_snapshot", seldom)
+    patch.setattr(Subject, "publish", seldom)
 
 
 def a_late_mention_renews_nothing(patch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_er01_er05_er15_what_exactness_needs_is_set() -> None:
     assert producer["partitioner"] == "murmur2_random"
     assert {each["metadata.recovery.strategy"] for each in (consumer, producer, reader, made.admin())} == {"none"}
     assert {each["ssl.ca.location"] for each in (consumer, producer, reader, made.admin())} == {"ca.pem"}
-    assert "linger.ms" not in consumer
+    assert (producer["linger.ms"], "linger.ms" in consumer) == ("1", False)
     assert "fetch.min.bytes" not in producer
     assert "group.instance.id" not in reader
 

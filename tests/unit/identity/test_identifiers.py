@@ -21,7 +21,7 @@ def strongest(said: dict[str, str], source: str = "web", key: bytes = KEY) -> tu
     """The entity and its kind."""
     chooser = Identifiers([Namespace.model_validate(one) for one in NAMESPACES], ["Staff"], key)
     found = chooser.strongest(said, chooser.ranked(source, NAMES))
-    return found and (found.text, found.kind)
+    return None if found is None else (found.text, found.kind)
 
 
 @pytest.mark.parametrize(
