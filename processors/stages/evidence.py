@@ -11,7 +11,7 @@ import msgspec
 
 from processors.stages.captured import NO_VALUE, money, segment_value
 from processors.stages.rules import Rule, SegmentRule, Version
-from processors.stages.timeline import OWN, FunnelState, Match, Money
+from processors.stages.timeline import OWN, FunnelState, Glance, Match, Money
 from schemas.facts import Fact, Value
 from schemas.instants import format_instant
 
@@ -31,17 +31,6 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     """Whether it is a service level that is missed, which ends nothing."""
 
 
-class _Recognised(msgspec.Struct, gc=False):
-    """A conversion that an event of this instant is; what was read of it, and whether it has moved the subject."""
-
-    name: str
-    counted: bool
-    read: dict[str, Value]
-    value: Money | None
-    segments: dict[str, str]
-    advanced: bool = False
-
-
 class Evidence:
     """The facts of one instant, or the timers that are due at it, with what they match and fire in one funnel.
 
@@ -54,72 +43,60 @@ class Evidence:
         deleted: The records that were deleted at this instant: deals by their identifiers, the subject's own by an empty text.
     """
 
-    __slots__ = ("_matched", "_recognised", "_state", "_version", "deleted", "due", "facts", "fired")
+    __slots__ = ("_advanced", "_recognised", "_state", "_version", "deleted", "due", "facts", "fired")
 
-    def __init__(self, state: FunnelState, facts: Sequence[KeyedFact], version: Version, due: Sequence[Due] = ()) -> None:
+    def __init__(
+        self, state: FunnelState | Glance, facts: Sequence[KeyedFact], version: Version, due: Sequence[Due] = ()
+    ) -> None:
         """Recognise conversions and judge signals; `state` holds the values after all facts of the instant."""
         self._state = state
         self._version = version
-        self._recognised: dict[bytes, list[_Recognised]] = {}
-        self._matched: set[bytes] = set()
+        self._recognised: dict[bytes, Sequence[tuple[str, bool]]] = {}
+        self._advanced: Collection[tuple[bytes, str]] = ()
         self.facts = facts
         self.due = due
         self.fired: dict[str, dict[str, bytes]] = {}
         self.deleted: Collection[str] = ()
-        events = []
-        for keyed in facts:
-            kind = keyed[1].kind
-            if kind == "event":
-                events.append(keyed)
-            elif kind == "delete":
-                self.deleted = {*self.deleted, keyed[1].deal}
-        if events:
-            self._judge(events)
-
-    def _judge(self, events: Sequence[KeyedFact]) -> None:
-        version = self._version
-        for key, fact in events:
-            self._recognise(key, fact)
-        for key, fact in events:
-            for rule in version.fired_by.get(fact.name, ()):
-                for track in self._fires(rule, fact):
-                    self._fire(track, rule, key)
-        if version.segments:
-            for key, fact in events:
-                self._touch(key, fact)
-            for key, fact in events:  # when all of the instant have touched
-                for found in self._recognised.get(key, ()):
-                    found.segments = self._segments_with(self.deal_of(fact), fact)
+        for key, fact in facts:
+            if fact.kind == "event":
+                self._recognise(key, fact)
+            elif fact.kind == "delete":
+                self.deleted = {*self.deleted, fact.deal}
+        if version.fired_by or version.touching:
+            for key, fact in facts:  # when all of the instant are recognised, which `happened` sees
+                if fact.kind == "event":
+                    fires = self._signal(key, fact)
+                    if version.touching:
+                        self._touch(key, fact, fires=fires)
 
     def _recognise(self, key: bytes, fact: Fact) -> None:
         """Which conversions an event is; those latch rules, on the subject or on the deals that the event may concern."""
         version, state = self._version, self._state
-        deal = self.deal_of(fact) if state.deals else fact.deal
-        values = self.values(deal) if deal else state.own.values
-        matches = version.classify(fact, deal, values, state.memory)
+        deal = self.deal_of(fact)
+        matches = version.classify(fact, deal, self.values(deal), state.memory)
         if not matches:
             return
-        recognised = self._recognised[key] = []
-        for name, counted in matches:
-            recognised.append(self._as_recognised(name, counted, fact, values))
+        self._recognised[key] = matches
+        for name, _ in matches:
             for rule in version.latched_by.get(name, ()):
-                for track in self._concerned(rule, fact):
+                for track in self._concerned(rule, fact) if rule.of_deals else _ON_OWN:
                     self._fire(track, rule, key)
 
+    def _signal(self, key: bytes, fact: Fact) -> bool:
+        """Fire the rules that an event is a signal of, conversions aside; returns whether there are any."""
+        fires = False
+        for rule in self._version.fired_by.get(fact.name, ()):
+            for track in self._fires(rule, fact):
+                self._fire(track, rule, key)
+                fires = True
+        return fires
+
     def _fire(self, track: str, rule: Rule, key: bytes) -> None:
-        self._matched.add(key)
         fired = self.fired.get(track)
         if fired is None:
             self.fired[track] = {rule.name: key}
         elif rule.name not in fired:
             fired[rule.name] = key
-
-    def _as_recognised(self, name: str, counted: bool, fact: Fact, values: Mapping[str, Value]) -> _Recognised:
-        rule = self._version.conversions[name]
-        read = _event_read(fact, rule.paths)
-        if rule.fields:
-            read |= self._shown(rule.fields, values)
-        return _Recognised(name, counted, read, money(rule.value, {**values, **fact.values}) if rule.value else None, {})
 
     def _concerned(self, rule: Rule, fact: Fact) -> Iterable[str]:
         """The tracks that an event may fire a rule on: the subject's own, or the deal it names, else every live deal."""
@@ -171,9 +148,8 @@ class Evidence:
         if deals is not None and fact.deal and rule.of_deals and fact.deal not in deals:
             return False
         if fact.kind == "event":
-            for found in self._recognised.get(key, ()):
-                if found.name in rule.conversions:
-                    return True
+            if any(name in rule.conversions for name, _ in self._recognised.get(key, ())):
+                return True
             return fact.name in rule.fires and any(True for _ in self._fires(rule, fact))
         return fact.kind in ("delete", "restore") or any(field in fact.values for field in rule.fields)
 
@@ -189,10 +165,10 @@ class Evidence:
             return read
         if fact.kind == "event":
             read |= _event_read(fact, rule.paths)
-            for found in self._recognised.get(cause, ()):
-                if found.name in rule.conversions:
-                    read["conversion"] = found.name
-                    read |= found.read
+            for name, _ in self._recognised.get(cause, ()):
+                if name in rule.conversions:
+                    read["conversion"] = name
+                    read |= self._conversion_read(name, fact)
                     break
         elif fact.kind != "change":
             read["record"] = fact.kind
@@ -215,15 +191,21 @@ class Evidence:
 
     # --- segments and value ----------------------------------------------------------------------------------------
 
-    def _touch(self, key: bytes, fact: Fact) -> None:
-        """Snapshot the segments of first and last touch, if this event is one (rule 26)."""
-        names = {found.name for found in self._recognised.get(key, ())}
-        matched = bool(names) or key in self._matched
+    def _touch(self, key: bytes, fact: Fact, *, fires: bool) -> None:
+        """Snapshot the segments of first and last touch, if this event is one (rule 26).
+
+        The dictionary is replaced, never changed: who holds the one from before can tell that it is the same.
+        """
+        names = {name for name, _ in self._recognised.get(key, ())}
+        matched = fires or bool(names)
+        state = self._state
         for segment in self._version.touching:
-            if segment.rule == "first_touch" and segment.name in self._state.touches:
+            if segment.rule == "first_touch" and segment.name in state.touches:
                 continue
             if self._is_touch(segment, fact, matched) or not names.isdisjoint(segment.conversions):
-                self._state.touches[segment.name] = self._segment(segment, self.deal_of(fact), fact)
+                value = self._segment(segment, self.deal_of(fact), fact)
+                if state.touches.get(segment.name) != value:
+                    state.touches = {**state.touches, segment.name: value}
 
     def _is_touch(self, segment: SegmentRule, fact: Fact, matched: bool) -> bool:
         if segment.touches is None:
@@ -259,26 +241,36 @@ class Evidence:
     def moved(self, rule: Rule, read_by: Sequence[bytes]) -> None:
         """Note that this rule moved the subject, having read these facts: the conversions among them advanced it (rule 1)."""
         for key in read_by:
-            for found in self._recognised.get(key, ()):
-                found.advanced = found.advanced or found.name in rule.conversions
+            advanced = [(key, name) for name, _ in self._recognised.get(key, ()) if name in rule.conversions]
+            self._advanced = {*self._advanced, *advanced}
 
     def conversions(self, instant: int) -> list[Match]:
-        """The conversions of this instant, with whether they moved the subject."""
+        """The conversions of this instant, with whether they moved the subject; for when it has been judged."""
         return [
-            Match(
-                name=found.name,
-                fact=key,
-                effective_at=instant,
-                version=self._version.number,
-                counted=found.counted,
-                advanced=found.advanced,
-                read=found.read,
-                segments=found.segments,
-                value=found.value,
-            )
-            for key, recognised in self._recognised.items()
-            for found in recognised
+            self._match(name, key, fact, instant, counted=counted)
+            for key, fact in self.facts
+            for name, counted in self._recognised.get(key, ())
         ]
+
+    def _match(self, name: str, key: bytes, fact: Fact, instant: int, *, counted: bool) -> Match:
+        version, amount = self._version, self._version.conversions[name].value
+        return Match(
+            name=name,
+            fact=key,
+            effective_at=instant,
+            version=version.number,
+            counted=counted,
+            advanced=(key, name) in self._advanced,
+            read=self._conversion_read(name, fact),
+            segments=self._segments_with(self.deal_of(fact), fact) if version.segments else {},
+            value=money(amount, {**self.values(self.deal_of(fact)), **fact.values}) if amount is not None else None,
+        )
+
+    def _conversion_read(self, name: str, fact: Fact) -> dict[str, Value]:
+        """What a conversion found: the event's name, the paths of it and the fields that it reads."""
+        rule = self._version.conversions[name]
+        read = _event_read(fact, rule.paths)
+        return read | self._shown(rule.fields, self.values(self.deal_of(fact))) if rule.fields else read
 
 
 def _event_read(fact: Fact, paths: Sequence[str]) -> dict[str, Value]:

@@ -11,7 +11,7 @@ from processors.stages.evidence import Due, Evidence, KeyedFact
 from processors.stages.path import NOTHING, Path, Turn, rests
 from processors.stages.rules import Rule, StageRule, Version
 from processors.stages.timeline import OWN, Deal, FunnelState, Match, Move, Track
-from processors.stages.tracks import Standing, holds, judge, latch, release, roll_up
+from processors.stages.tracks import Standing, holds, judge, latch, refreshes, release, roll_up
 from schemas.facts import Fact, Value, is_missing
 
 
@@ -22,7 +22,13 @@ def in_order(keyed: KeyedFact) -> tuple[int, int, str, str]:
 
 
 def evaluate(
-    state: FunnelState, instant: int, facts: Sequence[KeyedFact], version: Version, due: Sequence[Due] = ()
+    state: FunnelState,
+    instant: int,
+    facts: Sequence[KeyedFact],
+    version: Version,
+    due: Sequence[Due] = (),
+    *,
+    anew: bool = False,
 ) -> tuple[Sequence[Move], Sequence[Match]]:
     """Advance `state` (in place) over all facts of one instant, or over timers, which are a step of their own before them.
 
@@ -32,24 +38,31 @@ def evaluate(
         facts: All facts of this instant, sorted by `in_order`; none where timers fire.
         version: The version in force at this instant; for timers the one that the last facts were judged by.
         due: The timers.
+        anew: Whether this version judges the subject for the first time.
 
     Returns:
         The moves in the order they happen, and the conversions in the order of their facts.
     """
     state.stepped = instant
-    _apply(state, facts, version)
+    told = _apply(state, facts, version)
     if not due and instant < version.effective_from:
         return (), ()
     evidence = Evidence(state, facts, version, due)
+    if not (told or due or anew) and refreshes(state, evidence.fired, version):
+        latch(state, evidence.fired, version, instant)
+        return (), evidence.conversions(instant)
     evaluation = _Evaluation(state, instant, evidence, version)
     evaluation.run()
     return evaluation.moves, evidence.conversions(instant)
 
 
-def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> None:
+def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> bool:
+    """Take over what facts tell of records; returns whether they tell any, rather than of events only."""
+    told = False
     for key, fact in facts:
         if fact.kind == "event" and not fact.deal:
             continue
+        told = True
         track = _track_of(state, fact)
         if fact.kind == "change":
             if fact.provenance == "snapshot":
@@ -63,6 +76,7 @@ def _apply(state: FunnelState, facts: Sequence[KeyedFact], version: Version) -> 
             track.deleted = False
         elif fact.kind == "gap":
             track.gap_at = max(track.gap_at, fact.broker_time)
+    return told
 
 
 def _set(track: Track, field: str, key: bytes, fact: Fact, version: Version) -> None:
@@ -121,7 +135,7 @@ class _Evaluation:
             state.own.kept.clear()
             state.own.armed = {name: cause for name, cause in state.own.armed.items() if name in version.passing}
             state.reentered = instant
-        recycled = latch(state, self._evidence, version, instant) if self._evidence.fired else None
+        recycled = latch(state, self._evidence.fired, version, instant)
         if version.expiring:
             release(state, version, instant)
         found = judge(state, self._evidence, version, instant)

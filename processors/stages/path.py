@@ -115,7 +115,8 @@ class Path:
         left = self._walk.left
         still = left is not None and any(rule.name == left.name for rule in standing)
         back = Point("stage", left.name, self._instant, left.entry, left.known) if left is not None and still else None
-        self._record("return", back, self._rule_of(detour), self._instant)
+        rule = self._rule_of(detour)
+        self._record("return", back, rule, self._instant, self._read_by(rule))
         self._walk.left = None
 
     def _along(self, standing: Sequence[StageRule], turn: Turn) -> None:
@@ -150,12 +151,11 @@ class Path:
             return
         for rule in now.lapsed:
             if rule.name == here.name and not turn.gone:
-                self._record("notice", here, rule, self._instant, flags=(LAPSED,))
+                self._record("notice", here, rule, self._instant, self._read_by(rule), flags=(LAPSED,))
         if walk.deadline is not None and walk.deadline.stage == here.name and walk.deadline.due <= self._instant:
             missed, walk.deadline, walk.missed = walk.deadline, None, here.name
-            self._record(
-                "notice", here, self._rule_of(here), max(missed.due, here.entered_at), flags=(OVERDUE,), cause=missed.cause
-            )
+            at = max(missed.due, here.entered_at)
+            self._record("notice", here, self._rule_of(here), at, [missed.cause], flags=(OVERDUE,))
 
     # --- where one stands ------------------------------------------------------------------------------------------
 
@@ -219,13 +219,14 @@ class Path:
     ) -> None:
         """Enter `target` (none: leave the funnel's path) and count the entry."""
         walk, at = self._walk, self._instant if effective_at is None else effective_at
+        read_by = self._read_by(decided_by)
         point = None
         if target is not None:
             spells = walk.spells[target.name] = entered(walk.spells.get(target.name), at)
-            point = Point(target.place, target.name, at, spells.count, self._is_known(target, decided_by))
+            point = Point(target.place, target.name, at, spells.count, self._is_known(target, read_by[0]))
             if target.place == "stage":
                 walk.furthest = max(walk.furthest, target.index)
-        self._record(kind, point, decided_by, at, skipped=skipped, flags=flags)
+        self._record(kind, point, decided_by, at, read_by, skipped=skipped, flags=flags)
         if isinstance(target, StageRule) and target.sla is not None:
             walk.deadline = Deadline(target.name, at + target.sla, self.moves[-1].cause)
 
@@ -235,13 +236,12 @@ class Path:
         target: Point | None,
         rule: Rule,
         at: int,
+        read_by: Sequence[bytes],
         *,
         skipped: tuple[str, ...] = (),
         flags: tuple[str, ...] = (),
-        cause: bytes | None = None,
     ) -> None:
         evidence, walk = self._evidence, self._walk
-        read_by = evidence.read_by(rule, self._counting(rule)) if cause is None else [cause]
         deal = self._deal_of(rule, read_by) if rule.of_deals else self._deal
         segments = evidence.segments(deal, read_by[0]) if kind != "notice" else walk.entered
         move = Move(
@@ -257,7 +257,7 @@ class Path:
             skipped=skipped,
             flags=flags,
             deal=self._deal,
-            timer=bool(evidence.due) or cause is not None,
+            timer=bool(evidence.due) or OVERDUE in flags,
             segments=segments,
             value=evidence.value(deal),
             stays=leave(walk, kind, target, at) if kind != "notice" else (),
@@ -272,11 +272,11 @@ class Path:
         if kind not in ("detour", "return"):
             walk.entered = segments
 
-    def _is_known(self, target: Rule, decided_by: Rule) -> bool:
+    def _is_known(self, target: Rule, cause: bytes) -> bool:
         """Whether the time of an entry is known: a whole record tells no time of its own, unless a field does (rule 21)."""
-        cause = self._evidence.fact(self._evidence.read_by(decided_by, self._counting(decided_by))[0])
-        return target.at is not None or cause is None or cause.provenance != "snapshot"
+        fact = self._evidence.fact(cause)
+        return target.at is not None or fact is None or fact.provenance != "snapshot"
 
-    def _counting(self, rule: Rule) -> Collection[str] | None:
-        """The deals whose facts a rule may have read: that of this walk, or those that it holds on; None for all."""
-        return (self._deal,) if self._deal else self._holders.get(rule.name)
+    def _read_by(self, rule: Rule) -> list[bytes]:
+        """The facts that a rule has read; of deals only those of this walk, or those that it holds on."""
+        return self._evidence.read_by(rule, (self._deal,) if self._deal else self._holders.get(rule.name))

@@ -4,7 +4,7 @@
 calls them.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -103,12 +103,13 @@ class Amount(msgspec.Struct, frozen=True):
 
 
 class ConversionRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversion's owner, and what it reads (evidence): event paths, and the state fields of its `if`."""
+    """A conversion's owner, what it reads (evidence): event paths, and the state fields of its `if`; and the events it can be."""
 
     owner: str
     paths: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     value: Amount | None = None
+    events: tuple[str, ...] = ()
 
 
 class SegmentRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,12 +183,18 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         rules: Stages, detours and outcomes by name; derived.
         fired_by: Rules by the name of an event that can fire them; derived.
         latched_by: Rules by the name of a conversion that latches them; derived.
+        fired_on_own: Names of rules on the subject's own record, by the name of an event that fires them in any way; derived.
+        touched_by: Names of segments of the first or last touch, by the name of an event that can be their touch; derived.
         resetting: Stages that recycle later ones; derived.
         expiring: Stages whose latches end by themselves; derived.
         passing: Fields that some rule waits for to pass; derived.
         own_stages, own_outcomes, deal_stages, deal_outcomes: By what they are judged on; derived.
         touching: Segments of the first or last touch; derived.
         timed: Whether anything in it arms a timer; derived.
+        recalls: Whether what is true now can depend on which conversions happened; derived.
+        steady: Whether a position shows something else only after a move, a touch, or a fact about a record: no stage has a
+            service level, and none that is kept while its criteria lapse waits for a time or a conversion; derived.
+        renewable: Whether an event that latches nothing new changes nothing that holds or is shown (`stages.renewal`); derived.
         plain: Whether a position never shows more than itself: no deals, no flags, no segments; derived.
     """
 
@@ -216,6 +223,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     rules: Mapping[str, Rule] = {}
     fired_by: Mapping[str, Sequence[Rule]] = {}
     latched_by: Mapping[str, Sequence[Rule]] = {}
+    fired_on_own: Mapping[str, Sequence[str]] = {}
+    touched_by: Mapping[str, Sequence[str]] = {}
     resetting: tuple[StageRule, ...] = ()
     expiring: tuple[StageRule, ...] = ()
     passing: tuple[str, ...] = ()
@@ -225,7 +234,10 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     deal_outcomes: tuple[OutcomeRule, ...] = ()
     touching: tuple[SegmentRule, ...] = ()
     timed: bool = False
+    recalls: bool = False
+    steady: bool = False
     plain: bool = False
+    renewable: bool = False
 
     def __post_init__(self) -> None:
         """Derive what is looked up often."""
@@ -237,24 +249,55 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                 fired_by.setdefault(event, []).append(rule)
             for conversion in rule.latched_by:
                 latched_by.setdefault(conversion, []).append(rule)
+        touching = tuple(segment for segment in self.segments if segment.rule in ("first_touch", "last_touch"))
+        steady = not any(stage.sla is not None or (stage.keep and (stage.passing or stage.conversions)) for stage in self.stages)
         expiring = tuple(stage for stage in self.stages if stage.expires is not None)
         passing = tuple(dict.fromkeys(field for rule in rules for field in rule.passing))  # never in the order of a set
+        resetting = tuple(stage for stage in self.stages if stage.resets)
+        timed = bool(expiring or passing or any(stage.sla is not None for stage in self.stages))
+        recalls = any(rule.holds is not None and rule.conversions for rule in rules)
         derived = {
             "rules": {rule.name: rule for rule in rules},
             "fired_by": fired_by,
             "latched_by": latched_by,
-            "resetting": tuple(stage for stage in self.stages if stage.resets),
+            "resetting": resetting,
             "expiring": expiring,
             "passing": passing,
             "own_stages": tuple(stage for stage in self.stages if not stage.of_deals),
             "own_outcomes": tuple(outcome for outcome in self.outcomes if not outcome.of_deals),
             "deal_stages": tuple(stage for stage in self.stages if stage.of_deals),
             "deal_outcomes": tuple(outcome for outcome in self.outcomes if outcome.of_deals),
-            "touching": tuple(segment for segment in self.segments if segment.rule in ("first_touch", "last_touch")),
-            "timed": bool(expiring or passing or any(stage.sla is not None for stage in self.stages)),
+            "touching": touching,
+            "touched_by": self._touched_by(touching, rules),
+            "timed": timed,
+            "recalls": recalls,
+            "fired_on_own": self._fired_on_own(rules),
+            "renewable": steady
+            and not (timed or recalls or resetting or self.reenter)
+            and not any(segment.rule == "last_touch" for segment in touching),
+            "steady": steady,
             "plain": not self.segments
             and not any(rule.of_deals for rule in rules)
             and not any(stage.keep or stage.sla is not None for stage in self.stages),
         }
         for name, value in derived.items():
             msgspec.structs.force_setattr(self, name, value)
+
+    def _fired_on_own(self, rules: Iterable[Rule]) -> dict[str, list[str]]:
+        fired: dict[str, list[str]] = {}
+        for rule in rules:
+            for event in self._events(rule.fires, rule.latched_by) if not rule.of_deals else ():
+                fired.setdefault(event, []).append(rule.name)
+        return fired
+
+    def _touched_by(self, touching: Iterable[SegmentRule], rules: Iterable[Rule]) -> dict[str, list[str]]:
+        matched = self._events((event for rule in rules for event in rule.fires), self.conversions)
+        touched: dict[str, list[str]] = {}
+        for segment in touching:
+            for event in matched if segment.touches is None else self._events(segment.touches, segment.conversions):
+                touched.setdefault(event, []).append(segment.name)
+        return touched
+
+    def _events(self, named: Iterable[str], conversions: Iterable[str]) -> dict[str, None]:
+        """Events that are named, and those that can be one of the conversions; each once, in order."""
+        return dict.fromkeys((*named, *(event for name in conversions for event in self.conversions[name].events)))

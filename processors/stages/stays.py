@@ -58,8 +58,11 @@ def note_first(walk: Walk, move: Move) -> None:
         name = move.target.name
         first = firsts.get(name)
         if first is None or first.touched is None:
-            before = first if first is not None and not first.carried else First(place=move.target.place)
-            new[name] = msgspec.structs.replace(before, touched=Entry(at, segments, move.target.known))
+            entry = Entry(at, segments, move.target.known)
+            if first is None or first.carried:
+                new[name] = First(entry, place=move.target.place)
+            else:
+                new[name] = msgspec.structs.replace(first, touched=entry)
     elif move.kind == "expire" and move.source is not None:
         first = firsts.get(move.source.name)
         if first is not None and first.expired_at is None:

@@ -297,3 +297,16 @@ class FunnelState(msgspec.Struct, array_like=True, gc=False):
         found = {key for _, track in self.tracks for key in track.armed.values()}
         found.update(walk.deadline.cause for _, walk in self.walks if walk.deadline is not None)
         return found
+
+
+class Glance(msgspec.Struct, array_like=True, gc=False):
+    """A `FunnelState` at a glance: the same array, of which the walk is not read, and is written as it was."""
+
+    stepped: int
+    version: int
+    own: Track
+    walk: msgspec.Raw
+    memory: dict[str, int]
+    deals: dict[str, Deal]
+    reentered: int | None
+    touches: dict[str, str]

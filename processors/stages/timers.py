@@ -5,7 +5,7 @@ and its evidence is the fact that armed it. Nothing here reads a clock: a later 
 and what no fact fires, a watermark does (identity, Time).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from processors.stages.evidence import Due, KeyedFact
 from processors.stages.instant import evaluate
@@ -16,7 +16,9 @@ from processors.stages.timeline import FunnelState, Match, Move
 from processors.stages.tracks import latch_end
 
 
-def step(state: FunnelState, instant: int, facts: Sequence[KeyedFact], lineage: Lineage) -> tuple[list[Move], Sequence[Match]]:
+def step(
+    state: FunnelState, instant: int, facts: Sequence[KeyedFact], lineage: Lineage
+) -> tuple[Sequence[Move], Sequence[Match]]:
     """Advance `state` over the facts of one instant, after every timer that is due by then.
 
     Args:
@@ -30,10 +32,11 @@ def step(state: FunnelState, instant: int, facts: Sequence[KeyedFact], lineage: 
     """
     fired = fire(state, instant, lineage) if lineage.timed else []
     version = lineage.at(instant)
-    if state.version != version.number and instant >= version.effective_from:
+    anew = state.version != version.number and instant >= version.effective_from
+    if anew:
         carry_over(state, lineage, version, facts)
-    moves, matches = evaluate(state, instant, facts, version)
-    return [*fired, *moves], matches
+    moves, matches = evaluate(state, instant, facts, version, anew=anew)
+    return [*fired, *moves] if fired else moves, matches
 
 
 def fire(state: FunnelState, until: int, lineage: Lineage) -> list[Move]:
@@ -54,23 +57,25 @@ def next_due(state: FunnelState, lineage: Lineage) -> int | None:
     version = lineage.by_number.get(state.version)
     if version is None or not version.timed:
         return None
-    return min((at for at, _ in _armed(state, version)), default=None)
+    return min([at for at, _ in _armed(state, version)], default=None)
 
 
-def _armed(state: FunnelState, version: Version) -> Iterator[tuple[int, Due]]:
+def _armed(state: FunnelState, version: Version) -> list[tuple[int, Due]]:
     """Every timer that is armed, with its instant."""
+    found: list[tuple[int, Due]] = []
     for name, track in state.tracks:
         if not track.armed:
             continue
         for stage in version.expiring:
             end = latch_end(stage, track)
             if end is not None and stage.name in track.armed:
-                yield end, Due(name, stage.name, track.armed[stage.name])
+                found.append((end, Due(name, stage.name, track.armed[stage.name])))
         for field in version.passing:
             value = track.values.get(field)
             if field in track.armed and isinstance(value, int):
-                yield value, Due(name, field, track.armed[field])
+                found.append((value, Due(name, field, track.armed[field])))
     for name, walk in state.walks:
         here, deadline = walk.position, walk.deadline
         if deadline is not None and here is not None and (here.place, here.name) == ("stage", deadline.stage):
-            yield deadline.due, Due(name, deadline.stage, deadline.cause, missed=True)
+            found.append((deadline.due, Due(name, deadline.stage, deadline.cause, missed=True)))
+    return found

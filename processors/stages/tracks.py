@@ -38,14 +38,39 @@ class RollUp(msgspec.Struct, frozen=True, gc=False):
     """Kept stages whose criteria turned false just now and are true on no other track."""
 
 
-def latch(state: FunnelState, evidence: Evidence, version: Version, instant: int) -> StageRule | None:
+Fired = Mapping[str, Mapping[str, bytes]]
+"""Names of the rules whose `when` fires, by track, with the fact that fires it."""
+
+
+def refreshes(state: FunnelState, fired: Fired, version: Version) -> bool:
+    """Whether events that fire these rules, and nothing else, leave all as it is: then the subject stays, and nothing is judged.
+
+    What holds follows from values, latches and what happened. Time changes it too, but with timers, which are steps of their own.
+    """
+    if version.recalls or state.reentered is not None:
+        return False
+    here = state.walk.position
+    if version.reenter and here is not None and here.place == "outcome":
+        return False
+    for name, rules in fired.items():
+        latches = (state.own if name == OWN else state.deals[name].track).latches
+        for rule in rules:
+            if rule not in latches:
+                return False
+        for stage in version.resetting:
+            if stage.name in rules:
+                return False
+    return True
+
+
+def latch(state: FunnelState, all_fired: Fired, version: Version, instant: int) -> StageRule | None:
     """Latch what fired; a stage that resets drops the latches of later stages of its track.
 
     Returns:
         The resetting stage that took away the one that the subject stands in (recycled); None in all other cases.
     """
     recycled = None
-    for name, fired in evidence.fired.items():
+    for name, fired in all_fired.items():
         track = state.own if name == OWN else state.deals[name].track
         for rule in version.resetting:
             if rule.name in fired:
@@ -128,13 +153,16 @@ def _judge(
     latches, kept = track.latches, track.kept
     for rule in stages:
         name = rule.name
-        true_now = rule.holds is not None and rule.holds(values, memory, instant)
-        if rule.keep:
-            if kept.get(name) and not true_now:
-                lapsed.append(rule)
-            if true_now or name in kept:
-                kept[name] = true_now
-        if true_now or name in latches or name in kept:
+        stands = name in latches or name in kept
+        if rule.holds is not None:
+            true_now = rule.holds(values, memory, instant)
+            if rule.keep:
+                if kept.get(name) and not true_now:
+                    lapsed.append(rule)
+                if true_now or name in kept:
+                    kept[name] = true_now
+            stands = stands or true_now
+        if stands:
             standing.append(rule)
     outcome = None
     for ending in outcomes:

@@ -4,8 +4,9 @@ It works per record, never per batch, so that reading a partition again gives th
 lead to the same result (invariant 2). A fact after the last instant continues the head; one at the last instant
 judges that instant again; an earlier one folds the stretch of history that it changes, and one that replaces another
 folds the whole. Only the first is common, and it reads and writes no more than the head, its own row and, when it
-moves the lead, the entity. Timers that fired after the last instant are never part of the head: they are fired anew, and
-where a fact comes that is older than they are, what they had published is corrected like anything else.
+moves the lead, the entity; of the head no more than it changes, where it says nothing new (`stages.renewal`). Timers
+that fired after the last instant are never part of the head: they are fired anew, and where a fact comes that is older
+than they are, what they had published is corrected like anything else.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import msgspec
 from processors.stages.fold import too_late
 from processors.stages.instant import in_order
 from processors.stages.lineage import Lineage
+from processors.stages.renewal import renew, renews
 from processors.stages.timeline import FunnelState, Match, Move
 from processors.stages.timers import fire, next_due, step
 from processors.topology import rows as row
@@ -23,7 +25,7 @@ from processors.topology.effects import Effects, FactsRecord, Rows
 from processors.topology.history import EMPTY_STATE, Refolded, follow, refold, stretch, whole
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher
-from processors.topology.subject import UNSEEN, Present, Seen, Subject, seen
+from processors.topology.subject import AS_BEFORE, UNSEEN, Present, Seen, Subject, seen, seen_after
 from processors.topology.watermarks import Time, as_of_in
 from schemas.facts import Fact, Message, accepted_order, entity_key, fact_key
 
@@ -84,8 +86,11 @@ class _Step:
                 self._effects.count("too_late", lineage.name)
                 continue
             head = self.subject.head(lineage)
-            if head is None or self.fact.occurred_at > head.last.instant:
-                self._continue(lineage, head)
+            if head is None:
+                self._continue(lineage, None)
+            elif self.fact.occurred_at > head.last.instant:
+                if not self._renew(lineage, head):
+                    self._continue(lineage, head)
             elif self.fact.occurred_at == head.last.instant:
                 self._judge_again(lineage, head)
             else:
@@ -120,6 +125,19 @@ class _Step:
         folding = (*self._program.funnels_folding(before), *self._program.funnels_folding(new))
         return list({lineage.name: lineage for lineage in folding}.values())
 
+    def _renew(self, lineage: Lineage, head: row.HeadRow) -> bool:
+        """In order, and an event that moves nobody and shows nothing new: most are; returns whether it was one."""
+        fact, version = self.fact, lineage.at(self.fact.occurred_at)
+        if fact.kind != "event" or not version.renewable or lineage.timed:
+            return False
+        glance = row.decode_glance(head.after)
+        if not renews(glance, fact, version):
+            return False
+        changes = self.subject.announcements(lineage, renew(glance, self.key, fact, version))
+        self.subject.put_head(lineage, self._follow(lineage, head, row.encode(glance)))
+        self.subject.publish(lineage, changes, AS_BEFORE, late=False)
+        return True
+
     def _continue(self, lineage: Lineage, head: row.HeadRow | None) -> None:
         """In order: the state after the last instant is the state before this one, unless timers have fired since."""
         state = row.decode_state(head.after if head is not None else EMPTY_STATE)
@@ -127,8 +145,10 @@ class _Step:
             self._overtake(lineage, head, state)
             return
         before = seen(lineage, state)
-        changes = self.subject.announcements(lineage, self._add_instant(lineage, head, state))
-        self.subject.publish(lineage, changes, self._present(before, state), late=False)
+        moves, matches = self._add_instant(lineage, head, state)
+        after = seen_after(before, self.fact, moves, lineage, state)
+        changes = self.subject.announcements(lineage, [*matches, *moves])
+        self.subject.publish(lineage, changes, self._present(before, after, state), late=False)
 
     def _fired_since(self, lineage: Lineage, head: row.HeadRow, state: FunnelState) -> bool:
         """Whether timers have fired after the last instant."""
@@ -139,19 +159,27 @@ class _Step:
         """A fact after the last instant, but perhaps before timers that have fired since: those are fired anew."""
         among, after = {*state.armers, self.key}, state.stepped
         before = self._seen_since(lineage, head)
-        changes = self.subject.corrections(lineage, among, self._add_instant(lineage, head, state), after, None)
+        moves, matches = self._add_instant(lineage, head, state)
+        changes = self.subject.corrections(lineage, among, [*matches, *moves], after, None)
         late = any(change.operation != "announce" for change in changes)
-        self.subject.publish(lineage, changes, self._present(before, state), late=late)
+        self.subject.publish(lineage, changes, self._present(before, seen(lineage, state), state), late=late)
 
-    def _add_instant(self, lineage: Lineage, head: row.HeadRow | None, state: FunnelState) -> list[Move | Match]:
+    def _add_instant(
+        self, lineage: Lineage, head: row.HeadRow | None, state: FunnelState
+    ) -> tuple[Sequence[Move], Sequence[Match]]:
         """Advance the head and its state over the fact, as one more instant, and over timers after it; returns what happened."""
         moves, matches = step(state, self.fact.occurred_at, ((self.key, self.fact),), lineage)
-        new, full = follow(head, self.fact.occurred_at, self.key, row.encode(state))
+        new = self._follow(lineage, head, row.encode(state))
+        fired = self._pass_time(lineage, state, new, head)
+        self.subject.put_head(lineage, new)
+        return [*moves, *fired] if fired else moves, matches
+
+    def _follow(self, lineage: Lineage, head: row.HeadRow | None, after: bytes) -> row.HeadRow:
+        """The head after the fact as one more instant; a page that is full is kept."""
+        new, full = follow(head, self.fact.occurred_at, self.key, after)
         if full is not None:
             self.subject.put_page(lineage, full)
-        moves += self._pass_time(lineage, state, new, head)
-        self.subject.put_head(lineage, new)
-        return [*matches, *moves]
+        return new
 
     def _judge_again(self, lineage: Lineage, head: row.HeadRow) -> None:
         """Another fact of the last instant: all its facts are judged together again."""
@@ -163,10 +191,10 @@ class _Step:
         moves, matches = step(state, last.instant, facts, lineage)
         page = row.Page(head.page.start, head.page.opening, [*head.page.steps[:-1], last])
         new = row.HeadRow(page, head.before, row.encode(state))
-        moves += self._pass_time(lineage, state, new, head)
+        fired = self._pass_time(lineage, state, new, head)
         self.subject.put_head(lineage, new)
-        changes = self.subject.corrections(lineage, among, [*matches, *moves], after, None)
-        self.subject.publish(lineage, changes, self._present(before, state), late=False)
+        changes = self.subject.corrections(lineage, among, [*matches, *moves, *fired], after, None)
+        self.subject.publish(lineage, changes, self._present(before, seen(lineage, state), state), late=False)
 
     def _insert(self, lineage: Lineage, head: row.HeadRow) -> None:
         """A late fact: fold from where it belongs to where nothing differs any more, and publish the difference."""
@@ -211,7 +239,7 @@ class _Step:
             fire(state, head.as_of, lineage)
         contents: list[Move | Match] = [*folded.matches, *moves]
         changes = self.subject.corrections(lineage, folded.members, contents, folded.after, folded.until)
-        self.subject.publish(lineage, changes, self._present(seen_before, state), late=True)
+        self.subject.publish(lineage, changes, self._present(seen_before, seen(lineage, state), state), late=True)
 
     # --- what time does --------------------------------------------------------------------------------------------
 
@@ -231,8 +259,8 @@ class _Step:
         fire(state, head.as_of, lineage)
         return seen(lineage, state)
 
-    def _present(self, before: Seen, state: FunnelState) -> Present:
-        return Present(before, state, self.fact.kind in ("delete", "restore"))
+    def _present(self, before: Seen, after: Seen, state: FunnelState) -> Present:
+        return Present(before, after, state, self.fact.kind in ("delete", "restore"))
 
 
 def _counts_by_arrival(fact: Fact) -> bool:

@@ -45,6 +45,7 @@ def compile_funnel(funnel: Funnel, type_of: TypeOf, authority: Mapping[str, tupl
                 paths=_paths(conversion.when),
                 fields=tuple(dict.fromkeys(field for signal in conversion.when for field in fields_in(signal.condition))),
                 value=_amount(conversion.value),
+                events=tuple(dict.fromkeys(event for signal in conversion.when for event in signal.events)),
             )
             for conversion in funnel.all_conversions
         },

@@ -23,7 +23,7 @@ import msgspec
 
 from processors.metrics.cells import Cell, Sum
 from processors.stages.diff import Publication
-from processors.stages.timeline import FunnelState
+from processors.stages.timeline import FunnelState, Glance
 from schemas.facts import Fact
 from schemas.instants import FIRST
 
@@ -121,6 +121,7 @@ decode_page = msgspec.msgpack.Decoder(Page).decode
 decode_watermarks = msgspec.msgpack.Decoder(Watermarks).decode
 decode_sum = msgspec.json.Decoder(SumRow).decode
 decode_state = msgspec.msgpack.Decoder(FunnelState).decode
+decode_glance = msgspec.msgpack.Decoder(Glance).decode
 
 
 def entity_row_key(entity: bytes) -> bytes:

@@ -95,10 +95,11 @@ def segments_shown(state: FunnelState, version: Version, deal: str) -> dict[str,
     if not version.segments:
         return {}
     _, walk, track = place_of(state, version, deal)
+    values = track.values if deal == OWN else {**state.own.values, **track.values}
     found = {}
     for segment in version.segments:
         if segment.rule == "current":
-            found[segment.name] = segment_value(segment, {**state.own.values, **track.values}, {})
+            found[segment.name] = segment_value(segment, values, {})
         elif segment.rule == "at_entry":
             found[segment.name] = walk.segments.get(segment.name, NO_VALUE)
         else:

@@ -83,7 +83,7 @@ class Time:
             effects.rows[key] = None
         moves = subject.pass_time(lineage, state, head, as_of, head.due)
         subject.put_head(lineage, head)
-        subject.publish(lineage, subject.announcements(lineage, moves), Present(before, state), late=False)
+        subject.publish(lineage, subject.announcements(lineage, moves), Present(before, seen(lineage, state), state), late=False)
 
 
 def _note(time: row.Watermarks, message: Watermark) -> None:

@@ -1,0 +1,124 @@
+"""What is passed by would have changed nothing: with every step judged, and compared in full, all bytes are the same."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.stages import instant
+from processors.topology import advance
+from processors.topology import rows as row
+from processors.topology.program import Program
+from processors.topology.subject import seen
+from schemas.facts import Fact, entity_key
+from tests.examples import examples
+from tests.property import test_history, test_time_and_deals
+from tests.worlds import START, History, fact, program
+
+
+def renewing(after_outcome: str = "ignore", *recalling: dict[str, Any]) -> dict[str, Any]:
+    """A funnel of which most events renew what is latched, unless it lets one begin anew or recalls what happened."""
+    return {
+        "funnel": "renewing",
+        "version": 1,
+        "owner": "tests",
+        "reason": "Latches, and what else an event can change.",
+        "effective_from": START,
+        "subject": "lead",
+        "conversions": [
+            {"name": "demo", "description": "Demo.", "when": {"event": "Demo"}, "count": {"once_per_window": "2h"}},
+            {"name": "signup", "description": "Sign up.", "when": {"event": "Signup", "if": {"lead.plan": "pro"}}},
+            {"name": "hardened", "description": "Hard.", "when": {"event": "Demo", "event.properties.hard": True}},
+        ],
+        "stages": [
+            {"name": "seen", "when": {"event": "Demo"}, "optional": True},
+            {"name": "known", "when": {"conversion": ["signup", "demo"]}},
+            {"name": "fit", "while": {"lead.plan": ["pro", "team"]}, "lapse": "keep"},
+            {"name": "hard", "when": {"event": "Recycle", "event.properties.hard": True}},
+            *recalling,
+        ],
+        "detours": [{"name": "parked", "while": {"lead.status": "parked"}}],
+        "outcomes": [{"name": "lost", "result": "lost", "when": {"event": "Churned", "if": {"happened": "demo"}}}],
+        "segments": {
+            "first": {"value": ["event.properties.hard", "lead.plan"], "rule": "first_touch"},
+            "hard": {
+                "value": "event.properties.hard",
+                "rule": "first_touch",
+                "touch": {"event": "Demo", "event.properties.hard": True},
+            },
+            "plan": {"value": "lead.plan", "rule": "current"},
+        },
+        "policies": {"lateness": "10d", "after_outcome": after_outcome},
+    }
+
+
+RECALLING = {"name": "recalled", "while": {"happened": "hardened"}}
+RENEWING = program(renewing(), test_history.recycling())
+PROGRAMS = [RENEWING, program(renewing("reenter")), program(renewing("ignore", RECALLING))]
+SAID: list[tuple[str, dict[str, Any]]] = [
+    ("Demo", {}),
+    ("Demo", {"hard": True}),
+    ("Signup", {}),
+    ("Recycle", {"hard": True}),
+    ("Churned", {}),
+    ("", {"plan": "pro"}),
+    ("", {"plan": "free", "status": "parked"}),
+    ("", {"status": "open"}),
+]
+one_after_another = st.lists(st.sampled_from(SAID), min_size=2, max_size=12).map(
+    lambda said: [fact(at, what, **values) for at, (what, values) in enumerate(said)]
+)
+WORLDS = st.one_of(
+    st.tuples(st.sampled_from(PROGRAMS), one_after_another),
+    st.tuples(st.sampled_from(PROGRAMS), one_after_another),
+    st.tuples(test_time_and_deals.programs, test_time_and_deals.histories),
+)
+
+
+@contextmanager
+def judged_in_full() -> Iterator[None]:
+    """Nothing is passed by."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(advance, "renews", lambda *of: False)
+        patch.setattr(advance, "seen_after", lambda before, fact, moves, lineage, state: seen(lineage, state))
+        patch.setattr(instant, "refreshes", lambda *of: False)
+        yield
+
+
+@settings(max_examples=examples(300))
+@given(WORLDS, st.booleans())
+def test_all_bytes_are_those_of_steps_judged_in_full(world: tuple[Program, list[Fact]], in_order: bool) -> None:
+    definitions, facts = world
+    arrivals = sorted(facts, key=lambda said: said.occurred_at) if in_order else facts
+    short = History(definitions).take(arrivals)
+    with judged_in_full():
+        full = History(definitions).take(arrivals)
+    assert short.published == full.published
+    assert [each.rows for each in short.effects] == [each.rows for each in full.effects]
+    assert [each.counts for each in short.effects] == [each.counts for each in full.effects]
+
+
+def test_how_a_subject_walked_is_not_read_for_an_event_that_renews() -> None:
+    """An event of which every rule is latched is published without a look at the walk, which stays as it is written."""
+    run = History(RENEWING).take([fact(0, "Demo", hard=True), fact(1, plan="pro")])
+    key = row.head_row_key(entity_key("user:1"), RENEWING.funnels[1].key)
+    assert RENEWING.funnels[1].name == "renewing"
+
+    def written() -> Any:
+        head = row.decode_head(run.store.get(0, key) or b"")
+        return msgspec.msgpack.decode(head.after)
+
+    before = written()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row, "decode_state", None)
+        run.take([fact(2, "Demo"), fact(3, "Demo")])
+    after = written()
+    assert after[3] == before[3]
+    assert after[2] != before[2]  # the latches are renewed
+    said = [body for body in run.bodies("conversions") if body["name"] == "demo"]
+    assert [body["count"] for body in said] == ["counted", "counted", "repeat"]
+    assert not any(body["advanced"] for body in said[1:])
