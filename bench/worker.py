@@ -15,7 +15,7 @@ from processors.topology.subject import Subject
 CONFIGURATION = """\
 application: {APP_ID}
 definitions: {funnel}
-kafka: {{bootstrap.servers: "{BOOTSTRAP}", retry.backoff.ms: "5"}}
+kafka: {{bootstrap.servers: "{BOOTSTRAP}"}}
 topics:
   prefix: {APP_ID}
   partitions: 4

@@ -38,10 +38,12 @@ _BUSY = 0.002
 """Seconds that a loop waits for a record while partitions are brought up."""
 _CHUNK = 1_000
 """Records of one consume(): the limits are looked at in between."""
-_GAP = 0.01
-"""Seconds between two commits, so that the next one does not meet the end of the last (ER-10)."""
+_GAP = 0.002
+"""Seconds between two commits, so that the next one does not meet the end of the last (ER-10, decision 22)."""
 _BACKLOG = 500
 """Records from which a transaction waits a little for more: it is behind, and fewer, larger ones cost less."""
+_MORE = 0.01
+"""Seconds that it waits."""
 _MOST_ABORTS = 8
 """Aborts in a row after which a restart is the better try."""
 _LONGEST_BACKOFF = 5.0
@@ -143,8 +145,8 @@ class Loop:
             room = limits.batch_records - processing.records
             if room <= 0 or processing.size >= limits.batch_bytes or now - self._began >= limits.batch_time:
                 return
-            gap = _GAP if processing.records >= _BACKLOG else self._committed_at + _GAP - now
-            records = self._received(consume(min(room, _CHUNK), max(gap, 0.0)))
+            wait = _MORE if processing.records >= _BACKLOG else self._committed_at + _GAP - now
+            records = self._received(consume(min(room, _CHUNK), max(wait, 0.0)))
         processing.take(self._merge.rest(room))
 
     def _tell(self) -> None:

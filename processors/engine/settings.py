@@ -188,7 +188,7 @@ class Clients:
             "transaction.timeout.ms": KAFKA_DEFAULTS["transaction.timeout.ms"],
             "retry.backoff.ms": "5",  # ER-10
             "partitioner": "murmur2_random",
-            "linger.ms": "100",  # full requests; a commit sends at once what still waits (ER-10)
+            "linger.ms": "20",  # fuller requests; a commit sends at once what still waits (ER-10)
             "queue.buffering.max.messages": "1000000",
         }
         return self._common() | ours | self._of(_CONSUMER_ONLY)
