@@ -15,6 +15,7 @@ from processors.topology import rows as row
 from processors.topology.program import Program
 from processors.topology.subject import seen
 from schemas.facts import Fact, entity_key
+from schemas.instants import HOUR
 from tests.examples import examples
 from tests.property import test_history, test_time_and_deals
 from tests.worlds import START, History, fact, program
@@ -42,7 +43,15 @@ def renewing(after_outcome: str = "ignore", *recalling: dict[str, Any]) -> dict[
             *recalling,
         ],
         "detours": [{"name": "parked", "while": {"lead.status": "parked"}}],
-        "outcomes": [{"name": "lost", "result": "lost", "when": {"event": "Churned", "if": {"happened": "demo"}}}],
+        "outcomes": [
+            {"name": "lost", "result": "lost", "when": {"event": "Churned", "if": {"happened": "demo"}}},
+            {
+                "name": "over",
+                "result": "other",
+                "when": {"event": "Churned", "event.properties.hard": True},
+                "while": {"lead.status": "over"},
+            },
+        ],
         "segments": {
             "first": {"value": ["event.properties.hard", "lead.plan"], "rule": "first_touch"},
             "hard": {
@@ -58,16 +67,27 @@ def renewing(after_outcome: str = "ignore", *recalling: dict[str, Any]) -> dict[
 
 RECALLING = {"name": "recalled", "while": {"happened": "hardened"}}
 RENEWING = program(renewing(), test_history.recycling())
-PROGRAMS = [RENEWING, program(renewing("reenter")), program(renewing("ignore", RECALLING))]
+SECOND = {"version": 2, "effective_from": START + 5 * HOUR}
+PROGRAMS = [
+    RENEWING,
+    program(renewing("reenter")),
+    program(renewing("ignore", RECALLING)),
+    program(renewing("reenter"), {**renewing(), **SECOND}),
+    program(renewing(), {**renewing("ignore", RECALLING), **SECOND}),
+]
 SAID: list[tuple[str, dict[str, Any]]] = [
     ("Demo", {}),
     ("Demo", {"hard": True}),
     ("Signup", {}),
     ("Recycle", {"hard": True}),
     ("Churned", {}),
+    ("Churned", {"hard": True}),
     ("", {"plan": "pro"}),
     ("", {"plan": "free", "status": "parked"}),
     ("", {"status": "open"}),
+    ("", {"status": "over"}),
+    ("delete", {}),
+    ("restore", {}),
 ]
 one_after_another = st.lists(st.sampled_from(SAID), min_size=2, max_size=12).map(
     lambda said: [fact(at, what, **values) for at, (what, values) in enumerate(said)]
