@@ -118,18 +118,17 @@ def test_all_bytes_are_those_of_steps_judged_in_full(world: tuple[Program, list[
 
 
 def assert_alike(definitions: Program, arrivals: list[Fact], until: float = 0) -> None:
-    """Facts, of which the last comes after time has passed until so many hours after START."""
-    runs = [History(definitions), History(definitions)]
+    """The last fact comes after time has passed until so many hours after START, if it has."""
+    short = lived(definitions, arrivals, until)
     with judged_in_full():
-        lived(runs[0], arrivals, until)
-    full, short = runs[0], lived(runs[1], arrivals, until)
+        full = lived(definitions, arrivals, until)
     assert short.published == full.published
     assert [each.rows for each in short.effects] == [each.rows for each in full.effects]
     assert [each.counts for each in short.effects] == [each.counts for each in full.effects]
 
 
-def lived(run: History, arrivals: list[Fact], until: float) -> History:
-    run.take(arrivals[:-1])
+def lived(definitions: Program, arrivals: list[Fact], until: float) -> History:
+    run = History(definitions).take(arrivals[:-1])
     if until:
         run.pass_time(START + round(until * HOUR))
     return run.take(arrivals[-1:])
