@@ -100,7 +100,7 @@ def _released(lanes: Sequence[Lane], level: float, room: int) -> list[Run]:
     """The waiting records up to a Kafka time in milliseconds; the earliest where there is no room for all."""
     if 0 < room < sum(lane.waiting.records for lane in lanes):
         due = sorted(chain.from_iterable(islice(lane.waiting.due(level), room) for lane in lanes))
-        level = due[room - 1] if room < len(due) else level
+        level = min(level, due[room - 1]) if room < len(due) else level
     released: list[Run] = []
     for lane in lanes:
         if room > 0 and lane.waiting.records and (records := lane.waiting.release(level, room)):

@@ -23,6 +23,10 @@ class _Run(NamedTuple):
         return len(self.records) if self.records[-1].timestamp()[1] <= level else bisect_right(self.times, level)
 
 
+def _run(arrived: float, records: Sequence[Message]) -> _Run:
+    return _Run(arrived, records, list(accumulate([record.timestamp()[1] for record in records], max)))
+
+
 class Waiting:
     """First in, first out.
 
@@ -49,10 +53,9 @@ class Waiting:
 
     def add(self, records: Sequence[Message], now: float) -> None:
         """Records that came, in the order of their partition; `now` in seconds by a clock that only the caller knows."""
-        times = [record.timestamp()[1] for record in records]
-        self._runs.append(_Run(now, records, list(accumulate(times, max))))
+        self._runs.append(_run(now, records))
         self.awaited = True
-        self.reached = times[-1]
+        self.reached = records[-1].timestamp()[1]
         self.records += len(records)
         self.size += sum(map(len, records))  # a message is as long as its value
 
@@ -76,7 +79,7 @@ class Waiting:
             most -= upto
             released += run.records[:upto]
             if upto < len(run.records):
-                self._runs.appendleft(_Run(run.arrived, run.records[upto:], run.times[upto:]))
+                self._runs.appendleft(_run(run.arrived, run.records[upto:]))  # what has gone holds them back no more
                 break
         self.records -= len(released)
         self.size -= sum(map(len, released))

@@ -272,8 +272,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             "timed": timed,
             "recalls": recalls,
             "fired_on_own": self._fired_on_own(rules),
-            "renewable": steady
-            and not (timed or recalls or resetting or self.reenter)
+            "renewable": not (timed or recalls or resetting or self.reenter)  # steady as well: what waits is timed, or recalls
             and not any(segment.rule == "last_touch" for segment in touching),
             "steady": steady,
             "plain": not self.segments

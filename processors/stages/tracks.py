@@ -46,6 +46,7 @@ def refreshes(state: FunnelState, fired: Fired, version: Version) -> bool:
     """Whether events that fire these rules, and nothing else, leave all as it is: then the subject stays, and nothing is judged.
 
     What holds follows from values, latches and what happened. Time changes it too, but with timers, which are steps of their own.
+    After a re-entry even a signal that is latched may do more: an outcome that is over begins anew with it (`_fires_again`).
     """
     if version.recalls or state.reentered is not None:
         return False

@@ -150,3 +150,19 @@ def test_who_lies_behind_a_later_record_never_stops_what_waits() -> None:
     found = [taken(merge.arrange(records(1, 5), 1))]
     found += [taken(merge.rest(1)) for _ in range(2)]
     assert found == [[(1, 5)], [(0, 9)], [(0, 1)]]
+
+
+def test_room_lets_nobody_take_what_still_waits_for_others() -> None:
+    """A later record with an earlier one behind it goes with that one, and raises the level for nothing else."""
+    merge = Merge(lanes(), 100, 100)
+    merge.arrange(records(0, 5, 100, 6), 0)
+    found = merge.arrange([*records(0, 50, first=3), *records(1, 7, 8, 10)], 5)
+    assert taken(found) == [(0, 5), (0, 100), (0, 6), (1, 7), (1, 8)]
+
+
+def test_a_later_record_that_was_taken_holds_nobody_back() -> None:
+    """One wrong clock: those behind it count by their own times once it has gone."""
+    merge = Merge(lanes(), 100, 100)
+    merge.arrange(records(0, 1_000, 5, 6, 20), 0)
+    assert taken(merge.rest(1)) == [(0, 1_000)]
+    assert taken(merge.arrange(records(1, 8, 10), 100)) == [(0, 5), (0, 6), (1, 8), (1, 10)]

@@ -152,6 +152,21 @@ def test_after_a_reentry_an_outcome_closes_again_when_its_own_signal_fires_again
     ]
 
 
+def test_after_a_reentry_a_signal_of_a_deleted_record_closes_nothing_and_the_next_one_does() -> None:
+    """Decision 4, rule 16: it found nothing that holds. The outcome, though latched, is over still, and under a later version."""
+    away = [fact(6, "delete"), fact(7, "Leave"), fact(8, "restore")]
+    facts = [fact(0, "Ask"), fact(1, plan="end"), fact(5, "Ask"), *away, fact(9, "Leave")]
+    later = program(definition(ENDS), definition(ENDS, version=2, effective_from=at(5.5), policies={"after_outcome": "ignore"}))
+    for reentering in (world(ENDS), later):
+        assert path(reentering, *facts)[2:] == [
+            "5 reopen end>a#2",
+            "6 withdraw a>-",
+            "8 advance ->a#3",
+            "9 outcome a>end#2",
+        ]
+        assert History(reentering).take(facts).bodies("transitions")[-1]["kind"] == "outcome"
+
+
 def test_rule_23_a_value_that_no_version_read_is_missing_to_the_next() -> None:
     """A fact gives a funnel the fields that it reads: what came along would be outdated by the time somebody reads it."""
     (lineage,) = world("stages: [{name: a, while: {lead.plan: pro}}]").funnels
