@@ -170,21 +170,17 @@ class Cause(msgspec.Struct, frozen=True, gc=False):
         return self.fact.provenance if self.fact.provenance != "live" else "late" if self.late else "live"
 
     @property
-    def evidence(self) -> "_Evidence":
+    def evidence(self) -> dict[str, Any]:
         """What names the fact in records."""
         fact, at = self.fact, self.fact.coordinates
-        return _Evidence(fact.source, fact.id, fact.change_source, at.topic, at.partition, at.offset)
-
-
-class _Evidence(msgspec.Struct, frozen=True, gc=False):
-    """`schemas.records.Evidence`."""
-
-    source: str
-    id: str
-    change_source: str | None
-    topic: str
-    partition: int
-    offset: int
+        return {
+            "source": fact.source,
+            "id": fact.id,
+            "change_source": fact.change_source,
+            "topic": at.topic,
+            "partition": at.partition,
+            "offset": at.offset,
+        }
 
 
 def _point(point: Point | None) -> dict[str, Any] | None:
