@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
+from confluent_kafka import KafkaError, Message
+
 from tests.chaos.inputs import CONFIGURATION, FUNNELS, Inputs, Sent
 from tests.deployment import Deployment
 
@@ -27,6 +29,8 @@ class Flow(threading.Thread):
         self._rate = rate
         self._chance = random.Random(seed)
         self._ended = threading.Event()
+        self._refused = ""
+        self._undelivered = "it was not sent to its end"
 
     def run(self) -> None:
         producer = self._deployment.producer()
@@ -37,17 +41,22 @@ class Flow(threading.Thread):
                 self.sent.append(sent)
                 topic = self._deployment.source_topic[sent.source]
                 # Any partition: what is about one lead comes over several of them, in any order.
-                producer.produce(topic, sent.value, partition=self._chance.randrange(4))
+                producer.produce(topic, sent.value, partition=self._chance.randrange(4), on_delivery=self._delivered)
                 producer.poll(0)
             time.sleep(0.01)
-        assert producer.flush(_FLUSHED_WITHIN) == 0, "the input could not be delivered"
+        left = producer.flush(_FLUSHED_WITHIN)
+        self._undelivered = self._refused or (f"{left} records are left" if left else "")
 
     def end(self) -> list[Sent]:
-        """Stop it; what it has sent is with the brokers then."""
+        """Stop it; what it has sent is with the brokers then, else nothing can be said of what came of it."""
         self._ended.set()
         self.join(_FLUSHED_WITHIN + 30)
-        assert not self.is_alive(), "the input could not be delivered"
+        assert not self._undelivered, f"the input could not be delivered: {self._undelivered}"
         return self.sent
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._refused = self._refused or error.str()
 
 
 def deploy(bootstrap: str, folder: Path, name: str) -> Deployment:
