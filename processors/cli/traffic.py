@@ -112,15 +112,13 @@ class _Sender:
             self._refused = self._refused or (error, message.topic() or "")
 
     def _raise_refused(self) -> None:
-        from confluent_kafka import KafkaError
-
-        from processors.engine.triage import ending
+        from processors.engine.triage import UNKNOWN_TOPIC, ending
 
         self._errors.raise_deadly()
         if self._refused is None:
             return
         error, topic = self._refused
-        if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+        if error.code() in UNKNOWN_TOPIC:
             mend = "create it with `funnelstream topics create --config FILE --with-sources`"
             raise Stop(ENVIRONMENT, f"topic {topic}, which invented people go into, is not there: {mend}.")
         raise ending(error, "sending a record", topic, "WRITE")

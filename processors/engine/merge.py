@@ -10,7 +10,7 @@ waits is no part of a transaction yet: it is taken, the earliest first, as far a
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from math import ceil, inf
 
 from confluent_kafka import Message
@@ -58,7 +58,8 @@ class Merge:
         self._look()
         sources = [lane for lane in self._lanes.values() if lane.source]
         taken: list[Run] = []
-        for place, run in _neighbours(records):
+        for place, records_of_one in groupby(records, key=_place):
+            run = list(records_of_one)
             lane = self._lanes.get(place)
             if lane is not None and lane.source and (len(sources) > 1 or lane.waiting.records):  # behind what waits already
                 lane.waiting.add(run, self._waited)
@@ -112,17 +113,8 @@ def _released(lanes: Sequence[Lane], level: float, room: int) -> list[Run]:
 _NOWHERE = ("", -1)
 
 
-def _neighbours(records: Iterable[Message]) -> list[tuple[Place, list[Message]]]:
-    """Records that came one after the other from one place; an error lies nowhere."""
-    runs: list[tuple[Place, list[Message]]] = []
-    topic, partition = _NOWHERE
-    for record in records:
-        if record.error() is not None:
-            topic, partition = _NOWHERE
-            runs.append((_NOWHERE, [record]))
-        elif record.partition() == partition and record.topic() == topic:
-            runs[-1][1].append(record)
-        else:
-            topic, partition = record.topic(), record.partition()  # type: ignore[assignment]  # a record has both
-            runs.append(((topic, partition), [record]))
-    return runs
+def _place(message: Message) -> Place:
+    """Where a record lies; an error lies nowhere."""
+    if message.error() is not None:
+        return _NOWHERE
+    return message.topic(), message.partition()  # type: ignore[return-value]  # a record has both

@@ -19,7 +19,7 @@ from processors.engine.stop import AGAIN, BUG, Stop
 from processors.engine.too_large import shortened, too_large
 from processors.engine.topic_watch import gone
 from processors.engine.transaction import OnDelivery, TooLarge
-from processors.engine.triage import MustAbort, Verdict, triage
+from processors.engine.triage import UNKNOWN_TOPIC, MustAbort, Verdict, triage
 from processors.engine.watermarks import Told
 from processors.metrics.cells import Posting
 from processors.sources.statement import SourceRecord
@@ -29,7 +29,7 @@ from processors.topology.effects import Count, FactsRecord, Publish
 
 log = logging.getLogger(__name__)
 
-_GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.TOPIC_EXCEPTION)
+_GONE = (*UNKNOWN_TOPIC, KafkaError.TOPIC_EXCEPTION)
 
 
 class Processing:

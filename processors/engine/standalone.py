@@ -18,14 +18,14 @@ from processors.engine.lanes import Place
 from processors.engine.offsets import Bounds, bounds_of
 from processors.engine.settings import Clients, EngineSettings, make_client
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.engine.triage import Verdict, error_of, triage
+from processors.engine.triage import UNKNOWN_TOPIC, Verdict, error_of, triage
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 1_000
 _WAIT = 0.2
 """Seconds that one look for records may take: how long a signal waits to be heard."""
-_GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
+_GONE = (*UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
 
 class Standalone:

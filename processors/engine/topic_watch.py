@@ -10,17 +10,16 @@ import time
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaException, TopicCollection
 
 from processors.engine import mark
 from processors.engine.parts import Parts
 from processors.engine.stop import ENVIRONMENT, Stop
-from processors.engine.triage import error_of
+from processors.engine.triage import UNKNOWN_TOPIC, error_of
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT = 30.0
-_GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
 
 
 class _Topic(NamedTuple):
@@ -63,7 +62,7 @@ class TopicWatch:
                 described = future.result()
             except KafkaException as raised:
                 error = error_of(raised)
-                if error.code() in _GONE and name in self._known:
+                if error.code() in UNKNOWN_TOPIC and name in self._known:
                     raise gone(name, error.str(), state=name in self._state) from raised
                 log.debug("describing %s: %s", name, error.str())
                 continue

@@ -12,6 +12,9 @@ from confluent_kafka import KafkaError, KafkaException
 
 from processors.engine.stop import AGAIN, ENVIRONMENT, Stop
 
+UNKNOWN_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
+"""What brokers, and the client by itself, say of a topic that is not there."""
+
 
 class Verdict(Enum):
     """What may be done about an error."""
