@@ -103,14 +103,9 @@ def is_missing(value: object) -> bool:
     return value is None or value == ""
 
 
-_digest = blake2b(digest_size=16)  # to copy it takes less than to make another
-
-
 def fact_key(source: str, identity: str) -> bytes:
     """The 16 bytes that name a fact in the store and in the ids of what it caused: a digest of its source and its id."""
-    digest = _digest.copy()
-    digest.update(f"{source}\0{identity}".encode())
-    return digest.digest()
+    return blake2b(f"{source}\0{identity}".encode(), digest_size=16).digest()
 
 
 @lru_cache(maxsize=1 << 14)  # who is active has several facts

@@ -5,7 +5,6 @@ identities, so a second delivery, a replay or a merge announces nothing twice.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -107,15 +106,9 @@ def publication_id(identity: Identity, grain: str) -> str:
         identity: Of the publication.
         grain: Of the funnel's subject; a deal's own position has grain deal whatever the subject is.
     """
-    digest = _digest_of(identity.funnel, identity.version, "deal" if identity.deal else grain).copy()
-    digest.update(f"{identity.deal}\0{identity.what}\0".encode() + identity.cause)
-    return digest.hexdigest()
-
-
-@cache
-def _digest_of(funnel: str, version: int, grain: str) -> blake2b:
-    """The digest of what all ids of one version and grain begin with; to be copied."""
-    return blake2b(f"{funnel}\0{version}\0{grain}\0".encode(), digest_size=16)
+    grain = "deal" if identity.deal else grain
+    text = f"{identity.funnel}\0{identity.version}\0{grain}\0{identity.deal}\0{identity.what}\0"
+    return blake2b(text.encode() + identity.cause, digest_size=16).hexdigest()
 
 
 def announce(content: Move | Match, funnel: str, known: Publication | None = None) -> Change:

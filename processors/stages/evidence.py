@@ -79,7 +79,7 @@ class Evidence:
         self._recognised[key] = matches
         for name, _ in matches:
             for rule in version.latched_by.get(name, ()):
-                for track in self._concerned(rule, fact) if rule.of_deals else _ON_OWN:
+                for track in self._concerned(rule, fact):
                     self._fire(track, rule, key)
 
     def _signal(self, key: bytes, fact: Fact) -> bool:

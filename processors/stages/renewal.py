@@ -8,6 +8,7 @@ of the state only what such an event reads and renews is decoded, and how the su
 from processors.stages.evidence import Evidence
 from processors.stages.rules import Version
 from processors.stages.timeline import OWN, Glance, Match
+from processors.stages.tracks import signal
 from schemas.facts import Fact
 
 
@@ -30,9 +31,7 @@ def renews(glance: Glance, fact: Fact, version: Version) -> bool:
 
 def renew(glance: Glance, key: bytes, fact: Fact, version: Version) -> list[Match]:
     """Take over an event that `renews`; the conversions that it is are repeated or counted as ever, and move nobody."""
-    instant, latches = fact.occurred_at, glance.own.latches
-    glance.stepped = instant
+    instant = glance.stepped = fact.occurred_at
     evidence = Evidence(glance, ((key, fact),), version)
-    for rule in evidence.fired.get(OWN, ()):
-        latches[rule] = (latches[rule][0], instant)
+    signal(glance.own.latches, evidence.fired.get(OWN, ()), instant)
     return evidence.conversions(instant)

@@ -81,10 +81,15 @@ def latch(state: FunnelState, all_fired: Fired, version: Version, instant: int) 
             slides = rule.expires is not None and rule.expires.sliding
             if rule.name in fired and (slides or rule.name not in latches):
                 track.armed[rule.name] = fired[rule.name]
-        for rule_name in fired:
-            before = latches.get(rule_name)
-            latches[rule_name] = (instant if before is None else before[0], instant)
+        signal(latches, fired, instant)
     return recycled
+
+
+def signal(latches: dict[str, tuple[int, int]], fired: Iterable[str], instant: int) -> None:
+    """Latch rules, or renew what is latched: the first time stays, the last one is now (rule 4)."""
+    for rule in fired:
+        before = latches.get(rule)
+        latches[rule] = (instant if before is None else before[0], instant)
 
 
 def _reset(state: FunnelState, track: Track, rule: StageRule, version: Version) -> StageRule | None:

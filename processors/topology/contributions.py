@@ -43,13 +43,10 @@ class Contributions:
 
     def change(self, change: Change, before: Stances, after: Stances) -> None:
         """One operation: what it takes back, and what it says instead."""
-        if change.operation == "announce":
-            for part in self._content(change.content, after):
-                self.postings.append((part, +1))
-        elif change.operation == "amend":
-            self.exchange(change.amended, change.content, before, after)
-        else:
+        if change.operation == "retract":
             self.exchange(change.content, None, before, after)
+        else:
+            self.exchange(change.amended, change.content, before, after)
 
     def exchange(self, old: Move | Match | None, new: Move | Match | None, before: Stances, after: Stances) -> None:
         """A move or match as it counted before, less; as it counts now, more. What both count for was not taken back."""

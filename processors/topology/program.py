@@ -101,8 +101,7 @@ class Program:
 
     def funnels_folding(self, fact: Fact) -> Sequence[Lineage]:
         """The funnels that count entities of this fact's kind and on which it can have an effect, in the order of their names."""
-        readers = self._readers[self._kinds.get(fact.entity.partition(":")[0], "")]
-        return readers.by_event.get(fact.name, ()) if fact.kind == "event" else readers.of_records(fact)
+        return self._readers[self.kind_of(fact.entity)].of(fact)
 
     def funnel_of(self, entity: str, key: bytes) -> Lineage | None:
         """The funnel of this key as it folds this entity; None where it does not, or is no longer among the definitions."""
@@ -148,7 +147,6 @@ class _Readers:
 
     Attributes:
         by_key: The funnels that fold such an entity, by the key that names them in rows.
-        by_event: Those that an event can have an effect on, by its name.
     """
 
     def __init__(
@@ -176,15 +174,17 @@ class _Readers:
                 by_field.setdefault(field, {})[lineage.name] = lineage
         self.by_key = {lineage.key: lineage for lineage in folding.values()}
         self._all = tuple(folding.values())
-        self.by_event = {event: tuple(readers.values()) for event, readers in by_event.items()}
+        self._by_event = {event: tuple(readers.values()) for event, readers in by_event.items()}
         self._by_field = {field: tuple(readers.values()) for field, readers in by_field.items()}
         self._by_source = {
             source: tuple({each.name: each for field in sorted(fields) for each in self._by_field.get(field, ())}.values())
             for source, fields in given.items()
         }
 
-    def of_records(self, fact: Fact) -> Sequence[Lineage]:
-        """The funnels on which a fact that tells of a record, and is no event, can have an effect."""
+    def of(self, fact: Fact) -> Sequence[Lineage]:
+        """The funnels on which this fact can have an effect."""
+        if fact.kind == "event":
+            return self._by_event.get(fact.name, ())
         if fact.kind == "gap":  # what it has lost is a change of one of the fields that its source gives
             return self._by_source.get(fact.source, ())
         if fact.kind != "change":

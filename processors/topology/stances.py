@@ -7,7 +7,7 @@ import msgspec
 from processors.stages.captured import NO_VALUE
 from processors.stages.lineage import Lineage
 from processors.stages.rules import Version
-from processors.stages.timeline import OWN, First, FunnelState, Money, Point, Walk
+from processors.stages.timeline import OWN, First, FunnelState, Money, Point
 from processors.topology.snapshot import Shown, has_won
 
 Segments = Mapping[str, str]
@@ -65,15 +65,8 @@ def stances(lineage: Lineage, state: FunnelState, look: Shown) -> Stances:
     if version is None:
         return NOWHERE
     touch = _first_touch(version, state) if version.touching else NO_SEGMENTS
-    if not state.deals and not state.own.deleted:
-        only = look.get(OWN)
-        return Stances({OWN: _stance(version, state.walk, only[2])} if only is not None else {}, _NONE, touch)
-    gone, won = _gone(version, state), has_won(state, version)
-    of = {}
-    for deal, (_, _, segments) in look.items():
-        if deal not in gone:
-            walk = state.deals[deal].walk if deal else state.walk
-            of[deal] = _stance(version, walk, segments, customer=won and not deal and bool(state.deals))
+    gone = _gone(version, state) if state.deals or state.own.deleted else _NONE
+    of = {deal: _stance(version, state, deal, segments) for deal, (_, _, segments) in look.items() if deal not in gone}
     return Stances(of, gone, touch)
 
 
@@ -86,6 +79,8 @@ def _gone(version: Version, state: FunnelState) -> frozenset[str]:
     return frozenset(name for name, track in state.tracks if track.deleted and (name == OWN or version.walks_deals))
 
 
-def _stance(version: Version, walk: Walk, segments: Segments, *, customer: bool = False) -> Stance:
+def _stance(version: Version, state: FunnelState, deal: str, segments: Segments) -> Stance:
+    walk = state.deals[deal].walk if deal else state.walk
     furthest = version.stages[walk.furthest].name if walk.furthest >= 0 else None
+    customer = not deal and bool(state.deals) and has_won(state, version)
     return Stance(version, walk.position, furthest, walk.moved_at or 0, walk.firsts, walk.value, segments, customer)
