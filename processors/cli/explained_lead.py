@@ -15,7 +15,8 @@ from processors.shown.wording import Rule, conditions_words, expiry_words, rule_
 from processors.stages.diff import identity_of, publication_id
 from processors.stages.fold import Timeline, accept
 from processors.stages.lineage import Lineage
-from processors.stages.timeline import Match, Move, Point, Walk
+from processors.stages.state import Walk
+from processors.stages.timeline import Match, Move, Point
 from processors.topology.program import Program
 from schemas.conditions import Condition
 from schemas.definitions import Funnel, Stage

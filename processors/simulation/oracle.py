@@ -15,8 +15,8 @@ from processors.metrics.cells import Cell, Posting, Sum, restated, tally
 from processors.stages.diff import identity_of, publication_id
 from processors.stages.fold import Timeline, accept
 from processors.stages.lineage import Lineage
-from processors.stages.rules import Version
 from processors.stages.timeline import OWN, Match, Move, Point
+from processors.stages.version import Version
 from processors.topology.contributions import contributed
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher

@@ -10,8 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from processors.stages.captured import NO_VALUE, money, segment_value
-from processors.stages.rules import Rule, SegmentRule, Version
-from processors.stages.timeline import OWN, FunnelState, Glance, Match, Money
+from processors.stages.rules import Rule, SegmentRule
+from processors.stages.state import FunnelState, Glance
+from processors.stages.timeline import OWN, Match, Money
+from processors.stages.version import Version
 from schemas.facts import Fact, Value
 from schemas.instants import format_instant
 

@@ -11,7 +11,8 @@ import msgspec
 from processors.stages.evidence import KeyedFact
 from processors.stages.instant import in_order
 from processors.stages.lineage import Lineage
-from processors.stages.timeline import FunnelState, Match, Move
+from processors.stages.state import FunnelState
+from processors.stages.timeline import Match, Move
 from processors.stages.timers import fire, step
 from schemas.facts import Fact, accepted_order, fact_key
 

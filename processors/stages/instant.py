@@ -9,9 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 from processors.stages.evidence import Due, Evidence, KeyedFact
 from processors.stages.path import NOTHING, Path, Turn, rests
-from processors.stages.rules import Rule, StageRule, Version
-from processors.stages.timeline import OWN, Deal, FunnelState, Match, Move, Track
+from processors.stages.rules import Rule, StageRule
+from processors.stages.state import Deal, FunnelState, Track
+from processors.stages.timeline import OWN, Match, Move
 from processors.stages.tracks import Standing, holds, judge, latch, refreshes, release, roll_up
+from processors.stages.version import Version
 from schemas.facts import Fact, Value, is_missing
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from processors.stages.rules import RateRule, Version
+from processors.stages.rules import RateRule
+from processors.stages.version import Version
 from schemas.instants import FIRST
 
 

@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from processors.stages.evidence import Evidence
-from processors.stages.rules import OutcomeRule, Rule, StageRule, Version
+from processors.stages.rules import OutcomeRule, Rule, StageRule
+from processors.stages.state import Deadline, Walk
 from processors.stages.stays import entered, leave, note_first
-from processors.stages.timeline import OWN, Deadline, Move, MoveKind, Point, Walk
+from processors.stages.timeline import OWN, Move, MoveKind, Point
 from processors.stages.tracks import RollUp
+from processors.stages.version import Version
 
 SKIP = "policy_violation:skip"
 BACKWARD = "policy_violation:backward"

@@ -6,9 +6,10 @@ of the state only what such an event reads and renews is decoded, and how the su
 """
 
 from processors.stages.evidence import Evidence
-from processors.stages.rules import Version
-from processors.stages.timeline import OWN, Glance, Match
+from processors.stages.state import Glance
+from processors.stages.timeline import OWN, Match
 from processors.stages.tracks import signal
+from processors.stages.version import Version
 from schemas.facts import Fact
 
 

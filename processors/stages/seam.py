@@ -10,9 +10,11 @@ import msgspec
 
 from processors.stages.evidence import KeyedFact
 from processors.stages.lineage import Lineage
-from processors.stages.rules import Rule, StageRule, Version
-from processors.stages.timeline import Deadline, FunnelState, Point, Spells, Track, Walk
+from processors.stages.rules import Rule, StageRule
+from processors.stages.state import Deadline, FunnelState, Spells, Track, Walk
+from processors.stages.timeline import Point
 from processors.stages.tracks import release
+from processors.stages.version import Version
 
 
 def carry_over(state: FunnelState, lineage: Lineage, version: Version, facts: Sequence[KeyedFact]) -> None:

@@ -5,7 +5,8 @@ Rates, times in stage and service levels are counted from it (rules 5, 8, 9, 24 
 
 import msgspec
 
-from processors.stages.timeline import Entry, First, Move, MoveKind, Point, Spells, Stay, Walk
+from processors.stages.state import Entry, First, Spells, Walk
+from processors.stages.timeline import Move, MoveKind, Point, Stay
 
 TOUCHING = frozenset({"advance", "regress", "reopen", "outcome"})
 """The kinds of moves whose target is *touched* (definitions, evaluation): not what time or a deletion has left one in."""

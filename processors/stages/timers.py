@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from processors.stages.evidence import Due, KeyedFact
 from processors.stages.instant import evaluate
 from processors.stages.lineage import Lineage
-from processors.stages.rules import Version
 from processors.stages.seam import carry_over
-from processors.stages.timeline import FunnelState, Match, Move
+from processors.stages.state import FunnelState
+from processors.stages.timeline import Match, Move
 from processors.stages.tracks import latch_end
+from processors.stages.version import Version
 
 
 def step(

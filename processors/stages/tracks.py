@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from processors.stages.evidence import Evidence
-from processors.stages.rules import Memory, OutcomeRule, Rule, StageRule, Values, Version
-from processors.stages.timeline import OWN, FunnelState, Track
+from processors.stages.rules import Memory, OutcomeRule, Rule, StageRule, Values
+from processors.stages.state import FunnelState, Track
+from processors.stages.timeline import OWN
+from processors.stages.version import Version
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):

@@ -17,15 +17,17 @@ from processors.stages.fold import too_late
 from processors.stages.instant import in_order
 from processors.stages.lineage import Lineage
 from processors.stages.renewal import renew, renews
-from processors.stages.timeline import FunnelState, Match, Move
+from processors.stages.state import FunnelState
+from processors.stages.timeline import Match, Move
 from processors.stages.timers import fire, next_due, step
 from processors.topology import rows as row
 from processors.topology.deadletters import conflict
 from processors.topology.effects import Effects, FactsRecord, Rows
 from processors.topology.history import EMPTY_STATE, Refolded, follow, refold, stretch, whole
+from processors.topology.present import AS_BEFORE, UNSEEN, Present, Seen, seen, seen_after
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher
-from processors.topology.subject import AS_BEFORE, UNSEEN, Present, Seen, Subject, seen, seen_after
+from processors.topology.subject import Subject
 from processors.topology.watermarks import Time, as_of_in
 from schemas.facts import Fact, Message, accepted_order, entity_key, fact_key
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from processors.classification.counting import SESSION, Classifier
 from processors.classification.predicates import Orderings, Predicate, TypeOf, compile_condition
 from processors.classification.signals import Fires, compile_signal, conditions_in, conversions_in, fields_in
-from processors.stages.rules import Amount, ConversionRule, Expiry, OutcomeRule, RateRule, Rule, SegmentRule, StageRule, Version
+from processors.stages.rules import Amount, ConversionRule, Expiry, OutcomeRule, RateRule, Rule, SegmentRule, StageRule
+from processors.stages.version import Version
 from schemas.conditions import AnyOf, Condition, FieldTest, Signal
 from schemas.definitions import Detour, Funnel, Money, Outcome, Rate, Segment, Stage
 from schemas.field_names import is_event_field, is_state_field

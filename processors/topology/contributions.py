@@ -16,8 +16,9 @@ from processors.stages.fold import Timeline
 from processors.stages.lineage import Lineage
 from processors.stages.path import OVERDUE
 from processors.stages.rules import RateRule
+from processors.stages.state import Entry, First
 from processors.stages.stays import TOUCHING
-from processors.stages.timeline import OWN, Entry, First, Match, Money, Move
+from processors.stages.timeline import OWN, Match, Money, Move
 from processors.topology.snapshot import shown
 from processors.topology.stances import NO_SEGMENTS, NOWHERE, Segments, Stance, Stances, stances
 from schemas.instants import DAY

@@ -15,7 +15,8 @@ import msgspec
 from processors.stages.evidence import KeyedFact
 from processors.stages.instant import in_order
 from processors.stages.lineage import Lineage
-from processors.stages.timeline import FunnelState, Match, Move
+from processors.stages.state import FunnelState
+from processors.stages.timeline import Match, Move
 from processors.stages.timers import step as advance
 from processors.topology import rows as row
 from processors.topology.effects import Rows

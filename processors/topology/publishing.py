@@ -12,8 +12,9 @@ import msgspec
 
 from processors.metrics.cells import Cell, Sum, record_body, record_key
 from processors.stages.diff import Change, Operation, publication_id
-from processors.stages.rules import Version
-from processors.stages.timeline import FunnelState, Match, Money, Move, Point, Spells, Stay
+from processors.stages.state import FunnelState, Spells
+from processors.stages.timeline import Match, Money, Move, Point, Stay
+from processors.stages.version import Version
 from processors.topology.effects import FactsRecord, Header, Headers, Publish
 from processors.topology.snapshot import flags_shown, place_of, segments_shown
 from schemas.facts import Fact

@@ -23,7 +23,7 @@ import msgspec
 
 from processors.metrics.cells import Cell, Sum
 from processors.stages.diff import Publication
-from processors.stages.timeline import FunnelState, Glance
+from processors.stages.state import FunnelState, Glance
 from schemas.facts import Fact
 from schemas.instants import FIRST
 

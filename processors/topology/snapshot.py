@@ -9,8 +9,10 @@ from functools import cache
 from processors.stages.captured import NO_VALUE, segment_value
 from processors.stages.lineage import Lineage
 from processors.stages.path import CUSTOMER, LAPSED, OVERDUE
-from processors.stages.rules import OutcomeRule, StageRule, Version
-from processors.stages.timeline import OWN, Deal, FunnelState, Track, Walk
+from processors.stages.rules import OutcomeRule, StageRule
+from processors.stages.state import Deal, FunnelState, Track, Walk
+from processors.stages.timeline import OWN
+from processors.stages.version import Version
 
 STALE = "stale"
 """Flags a subject whose source has told of a gap since its last snapshot (rule 21)."""

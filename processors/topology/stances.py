@@ -6,8 +6,9 @@ import msgspec
 
 from processors.stages.captured import NO_VALUE
 from processors.stages.lineage import Lineage
-from processors.stages.rules import Version
-from processors.stages.timeline import OWN, First, FunnelState, Money, Point
+from processors.stages.state import First, FunnelState
+from processors.stages.timeline import OWN, Money, Point
+from processors.stages.version import Version
 from processors.topology.snapshot import Shown, has_won
 
 Segments = Mapping[str, str]

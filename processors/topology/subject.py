@@ -3,71 +3,23 @@
 Here corrections meet what was published before: every publication stands as a token in the row of the fact that caused it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-import msgspec
+from collections.abc import Iterable, Iterator, Sequence
 
 from processors.stages.diff import Change, Identity, Publication, announce, diff, identity_in, identity_of
 from processors.stages.evidence import KeyedFact
 from processors.stages.lineage import Lineage
-from processors.stages.timeline import OWN, FunnelState, Match, Move
+from processors.stages.state import FunnelState
+from processors.stages.timeline import OWN, Match, Move
 from processors.stages.timers import fire, next_due
 from processors.topology import rows as row
 from processors.topology.contributions import Contributions
 from processors.topology.effects import Effects, Rows
+from processors.topology.present import Present
 from processors.topology.publishing import Cause, Publisher
-from processors.topology.snapshot import Shown, shown
-from processors.topology.stances import NOWHERE, Stances, stances
+from processors.topology.stances import Stances
 from schemas.facts import Fact
 from schemas.instants import DAY, format_instant
 from schemas.metrics import Reason
-
-
-class Seen(msgspec.Struct, frozen=True, gc=False):
-    """How a funnel stands: what snapshots show of it, and what of it counts; by which version, and with which touches."""
-
-    shown: Shown
-    stances: Stances
-    version: int
-    touches: Mapping[str, str]
-
-
-UNSEEN = Seen({}, NOWHERE, 0, {})
-
-
-def seen(lineage: Lineage, state: FunnelState) -> Seen:
-    """How a state stands, to compare it with what it becomes."""
-    look = shown(lineage, state)
-    return Seen(look, stances(lineage, state, look), state.version, state.touches)
-
-
-def seen_after(before: Seen, fact: Fact, moves: Sequence[Move], lineage: Lineage, state: FunnelState) -> Seen:
-    """How a state stands after one more fact. An event that moves nobody and touches nothing mostly leaves all as it was."""
-    if fact.kind == "event" and not moves and not state.deals and state.version == before.version:
-        version = lineage.by_number.get(state.version)
-        if version is not None and version.steady and state.touches is before.touches:
-            return before
-    return seen(lineage, state)
-
-
-class Present(msgspec.Struct, frozen=True, gc=False):
-    """Where a funnel stands after a record.
-
-    Attributes:
-        before: How it stood before.
-        after: How it stands now.
-        state: After all timers that have fired; what a snapshot shows now.
-        deletes: Whether the record deletes something, or restores it: then snapshots are published whether or not they differ.
-    """
-
-    before: Seen
-    after: Seen
-    state: FunnelState
-    deletes: bool = False
-
-
-AS_BEFORE = Present(UNSEEN, UNSEEN, FunnelState())
-"""Of who stands as before the record, however that was: nothing is compared, and no snapshot published."""
 
 
 class Subject:

@@ -11,9 +11,10 @@ import msgspec
 from processors.stages.timers import fire
 from processors.topology import rows as row
 from processors.topology.effects import Effects, FactsRecord, Publish, Rows
+from processors.topology.present import Present, seen
 from processors.topology.program import Program
 from processors.topology.publishing import Publisher
-from processors.topology.subject import Present, Subject, seen
+from processors.topology.subject import Subject
 from schemas.facts import Continue, Watermark
 
 FIRED_AT_ONCE = 500

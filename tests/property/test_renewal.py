@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from processors.stages import instant
 from processors.topology import advance
 from processors.topology import rows as row
+from processors.topology.present import seen
 from processors.topology.program import Program
-from processors.topology.subject import seen
 from schemas.facts import Fact, entity_key
 from schemas.instants import HOUR
 from tests.examples import examples

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from processors.stages.timeline import Spells
+from processors.stages.state import Spells
 from schemas.facts import Fact, Value
 from schemas.instants import HOUR
 from tests.given_expect import assert_any_order

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.stages.timeline import Spells
+from processors.stages.state import Spells
 from schemas.facts import Fact
 from schemas.instants import HOUR
 from tests.unit.stages.notation import STEPS, live, path, steps
